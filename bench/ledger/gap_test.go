@@ -1,0 +1,110 @@
+package ledger
+
+import (
+	"testing"
+)
+
+// TestGaps: what a notice admits is no loss, but it is told; what it does not cover is a loss.
+func TestGaps(t *testing.T) {
+	f := func(name string, gap string, deliver []int64, want string, allow bool) {
+		t.Helper()
+		book := NewBook(nil)
+		var body []string
+		for n := range int64(6) {
+			if err := book.Add(Record{"a", 0, n, Value("a", 0, n, 50)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		body = append(body, greeting(id(0, 0)))
+		for i, n := range deliver {
+			if i == 1 {
+				body = append(body, gap)
+			}
+			body = append(body, event(id(n+1, 0), Value("a", 0, n, 50)))
+		}
+		url := serve(t, func(asked) string { return chunked(body) })
+		c := NewClient(Config{URLs: []string{url}, Book: book})
+		c.Visit(t.Context(), Visit{})
+		err := c.Check(book.End())
+		if allow {
+			err = c.Receipt().CheckAllowing(book.End(), Gap)
+		}
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+		if n := c.Notices(); len(n) != 1 || n[0].Gap == nil || c.Counts().Gaps != 1 {
+			t.Errorf("%s: notices %+v, want one gap", name, n)
+		}
+	}
+	const expired = ": gap topic=a partition=0 asked=1 given=4 reason=expired\n"
+	f("told", expired, []int64{0, 4, 5}, "GAP 1 (a-0 asked=1 given=4 reason=expired)", false)
+	f("allowed", expired, []int64{0, 4, 5}, "", true)
+	f("as an event", "event: gap\ndata: {\"topic\":\"a\",\"partition\":0,\"asked\":1,\"given\":4,\"reason\":\"expired\"}\n\n", []int64{0, 4, 5}, "", true)
+	f("loss behind it", expired, []int64{0, 5}, "LOST 1 (a-0@4)", true)
+	f("loss before it", ": gap topic=a partition=0 asked=3 given=4 reason=too_large\n", []int64{0, 4, 5}, "LOST 2 (a-0@1, a-0@2)", true)
+	f("without a position", ": gap topic=a partition=0 asked=1 given=-1 reason=missed\n", []int64{0, 3, 4, 5}, "", true)
+	f("loss after it", ": gap topic=a partition=0 asked=1 given=-1 reason=missed\n", []int64{0, 3, 5}, "LOST 1 (a-0@4)", true)
+	f("told but delivered", expired, []int64{0, 1, 2, 3, 4, 5}, "DOUBLE 3 (a-0@1 n=1, a-0@2 n=2, a-0@3 n=3)", true)
+}
+
+// TestRecreated: records of a topic's old log are excused by the notice, those of the new one are due from its first.
+func TestRecreated(t *testing.T) {
+	f := func(name string, delivered []int64, want string) {
+		t.Helper()
+		book := NewBook(nil)
+		add := func(offset, n int64) {
+			if err := book.Add(Record{"a", 0, offset, Value("a", 0, n, 50)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add(0, 0)
+		add(1, 1)
+		r := NewReceipt(book, nil)
+		old := func(offset int64) []byte { return []byte(id(offset, 0)) }
+		renewed := func(n int64) []byte {
+			return []byte(`[{"topic":"a","partition":0,"offset":` + string(rune('0'+n-1)) + `,"epoch":"clustr.second"}]`)
+		}
+		r.Greeting(old(0))
+		r.Event(old(1), Value("a", 0, 0, 50))
+		book.Recreated("a")
+		add(0, 2)
+		add(1, 3)
+		r.Gap(GapNotice{"a", 0, 1, 0, "recreated"})
+		for _, n := range delivered {
+			r.Event(renewed(n), Value("a", 0, n, 50))
+		}
+		got := ""
+		if err := r.CheckAllowing(book.End(), Gap); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	f("all of the new log", []int64{2, 3}, "")
+	f("its first is lost", []int64{3}, "LOST 1 (a-0@0)")
+	f("its last is lost", []int64{2}, "LOST 1 (a-0@1)")
+}
+
+// TestPartitionAdded: a partition that the first id did not name is due from its first record.
+func TestPartitionAdded(t *testing.T) {
+	book := NewBook(nil)
+	for n := range int64(2) {
+		if err := book.Add(Record{"a", 2, n, Value("a", 2, n, 50)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := NewReceipt(book, nil)
+	r.Greeting([]byte(id(0, 0)))
+	if err := r.Check(book.End()); err == nil || err.Error() != "LOST 2 (a-2@0, a-2@1)" {
+		t.Errorf("nothing of the new partition arrived: %v", err)
+	}
+	r.Event([]byte(`[{"topic":"a","partition":2,"offset":2,"epoch":"clustr.topic_"}]`), Value("a", 2, 1, 50))
+	if err := r.Check(book.End()); err == nil || err.Error() != "LOST 1 (a-2@0)" {
+		t.Errorf("its first record did not arrive: %v", err)
+	}
+}

@@ -1,0 +1,200 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// maxPending bounds the events of a partition that wait for their acknowledgement; the oldest then counts as unexpected.
+	maxPending = 1 << 16
+	// keptPending is the capacity that an empty list of waiting events keeps.
+	keptPending = 16
+	// maxMissing bounds the places kept of records that were jumped over; beyond it they are only counted.
+	maxMissing = 1024
+)
+
+// farthest is behind every place.
+var farthest = spot{math.MaxInt32, math.MaxInt64}
+
+// track is a client's account of one partition.
+type track struct {
+	// Set at construction.
+	at   TopicPartition
+	book *Book
+
+	// What the ids said: next offset, time and epoch; -1 and "" before the first and after a gap.
+	vector    int64
+	timestamp int64
+	epoch     string
+
+	// What arrived.
+	started     bool
+	unplaced    bool // a gap without a new position: the next event gives it
+	start       spot
+	cursor      spot   // behind the last record that arrived in order
+	received    int64  // booked records that arrived, each counted once
+	excused     int64  // booked records that a gap notice covers
+	missing     []spot // jumped over so far
+	missingMore int64  // jumped over, not kept in missing
+
+	pending []arrival // in the order of the stream; the head's record is not booked yet
+}
+
+// arrival is an event or a gap on its way into the account.
+type arrival struct {
+	n       int64
+	value   fingerprint
+	floor   int64 // position that the id before it claimed, -1: none
+	ceiling int64 // position in its own id, -1: none
+	gap     *GapNotice
+}
+
+func newTrack(at TopicPartition, book *Book) *track {
+	return &track{at: at, book: book, vector: -1, timestamp: -1}
+}
+
+func (t *track) begin(s spot) { t.started, t.start, t.cursor = true, s, s }
+
+func (t *track) clone() *track {
+	c := *t
+	c.missing = slices.Clone(t.missing)
+	c.pending = slices.Clone(t.pending)
+	return &c
+}
+
+// resolve takes what has been booked from the head of pending; force takes the head whether booked or not.
+func (t *track) resolve(report *Report, force bool) {
+	l := t.book.log(t.at)
+	done := 0
+	for _, a := range t.pending {
+		if a.gap != nil {
+			t.jump(l, a.gap, report)
+			done++
+			continue
+		}
+		e, ok := l.find(a.n)
+		if !ok {
+			if !force {
+				break
+			}
+			force = false
+			report.add(Unexpected, "n=%d of %v is not in the book", a.n, t.at)
+			done++
+			continue
+		}
+		t.settle(l, a, e, report)
+		done++
+	}
+	if done == 0 {
+		return
+	}
+	t.pending = t.pending[:copy(t.pending, t.pending[done:])]
+	if len(t.pending) == 0 && cap(t.pending) > keptPending {
+		t.pending = nil
+	}
+}
+
+// settle books the arrival of a known record.
+func (t *track) settle(l *logBook, a arrival, e entry, report *Report) {
+	if a.value != e.fingerprint {
+		report.add(BytesDiffer, "%v@%d n=%d: %d bytes, booked are %d", t.at, e.offset, e.n, a.value.size, e.size)
+	}
+	if a.ceiling >= 0 && a.ceiling <= e.offset {
+		report.add(IDBehind, "%v@%d n=%d came with position %d", t.at, e.offset, e.n, a.ceiling)
+	}
+	switch {
+	case !t.started:
+		t.begin(e.spot)
+	case t.unplaced:
+		if t.cursor.less(e.spot) {
+			t.excused += l.count(t.cursor, e.spot)
+			t.cursor = e.spot
+		}
+	}
+	t.unplaced = false
+	if e.less(t.cursor) {
+		if i := slices.Index(t.missing, e.spot); i >= 0 {
+			t.missing = slices.Delete(t.missing, i, i+1)
+			t.received++
+			report.add(OutOfOrder, "%v@%d n=%d came behind %d", t.at, e.offset, e.n, t.cursor.offset-1)
+			return
+		}
+		report.add(Double, "%v@%d n=%d", t.at, e.offset, e.n)
+		return
+	}
+	if a.floor > e.offset {
+		report.add(IDAhead, "%v@%d n=%d came after an id with position %d", t.at, e.offset, e.n, a.floor)
+	}
+	t.miss(l, e.spot)
+	t.received++
+	t.cursor = spot{e.generation, e.offset + 1}
+}
+
+// miss notes the records between the cursor and to as jumped over.
+func (t *track) miss(l *logBook, to spot) {
+	l.between(t.cursor, to, func(e entry) bool {
+		if len(t.missing) < maxMissing {
+			t.missing = append(t.missing, e.spot)
+		} else {
+			t.missingMore++
+		}
+		return true
+	})
+}
+
+// jump moves the cursor as a gap notice says.
+func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
+	if g.Given < 0 {
+		t.unplaced = true
+		return
+	}
+	to := spot{t.cursor.generation, g.Given}
+	switch {
+	case !t.started:
+		t.begin(to)
+		return
+	case g.Reason == "recreated":
+		// Records of the new log that came under the old epoch, before the server noticed, come again.
+		to = t.book.place(t.at, g.Given)
+	case g.Reason == "other_cluster" || g.Reason == "truncated":
+		// What was asked for is no place in this log.
+	default:
+		if asked := (spot{t.cursor.generation, g.Asked}); t.cursor.less(asked) {
+			t.miss(l, asked)
+			t.cursor = asked
+		}
+	}
+	if to.less(t.cursor) && g.Reason != "truncated" && g.Reason != "other_cluster" && g.Reason != "recreated" {
+		report.add(IDBehind, "gap of %v gives %d, delivered is up to %d", t.at, g.Given, t.cursor.offset)
+		return
+	}
+	t.excused += l.count(t.cursor, to)
+	t.cursor = to
+}
+
+// audit adds what is wrong in the end: records not delivered, up to end where one is demanded.
+func (t *track) audit(report *Report, end spot, demanded bool) {
+	l := t.book.log(t.at)
+	lost := func(s spot) { report.add(Lost, "%v@%d", t.at, s.offset) }
+	for _, s := range t.missing {
+		lost(s)
+	}
+	report.Counts[Lost] += t.missingMore
+	if !t.started {
+		if demanded && l.count(spot{}, end) > 0 {
+			report.add(StartUnknown, "%v: nothing arrived and no greeting named it", t.at)
+		}
+		return
+	}
+	if t.excused == 0 { // with excused ranges the sum below is not exact: a range may be excused and delivered
+		booked := l.count(t.start, t.cursor)
+		if late := booked - t.received - int64(len(t.missing)) - t.missingMore; late > 0 {
+			report.Counts[Lost] += late - 1
+			report.add(Lost, "%v: %d booked only after later ones had arrived", t.at, late)
+		}
+	}
+	if demanded && !t.unplaced {
+		l.between(t.cursor, end, func(e entry) bool { lost(e.spot); return true })
+	}
+}

@@ -1,0 +1,184 @@
+//go:build linux
+
+package load
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config says whom to connect to and what to expect.
+type Config struct {
+	// Server is the address of the server, as HOST:PORT with an IPv4 address.
+	Server string
+	// Path is the path of the stream.
+	Path string
+	// Workers is the number of reading goroutines; 0 is one.
+	Workers int
+	// Partitions is the number of partitions of the stream's topic.
+	Partitions int
+	// Size is the size in bytes of every record's value.
+	Size int
+}
+
+// Fleet is a set of clients of one stream.
+type Fleet struct {
+	server  netip.AddrPort
+	request []byte
+	want    *expectation // since is guarded by every worker's mu
+	workers []*worker
+	stop    chan struct{} // closed by Close
+	done    sync.WaitGroup
+	clients int // owned by the caller's goroutine
+}
+
+// New starts the workers of a fleet without clients.
+func New(c Config) (*Fleet, error) {
+	server, err := netip.ParseAddrPort(c.Server)
+	if err != nil || !server.Addr().Is4() {
+		return nil, fmt.Errorf("cannot use server %q: it must be IPV4:PORT", c.Server)
+	}
+	f := &Fleet{
+		server: server,
+		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\nUser-Agent: ringcast-bench\r\n\r\n",
+			c.Path, c.Server),
+		want: &expectation{partitions: c.Partitions, size: c.Size},
+		stop: make(chan struct{}),
+	}
+	for range max(c.Workers, 1) {
+		w, err := newWorker(f.want)
+		if err != nil {
+			f.Close()
+			return nil, err
+		}
+		f.workers = append(f.workers, w)
+		f.done.Go(func() { w.run(f.stop) })
+	}
+	return f, nil
+}
+
+// unanswered bounds how many clients may be connected without having their greeting.
+const unanswered = 256
+
+// Connect opens connections until there are total, and returns when all have their greeting.
+func (f *Fleet) Connect(ctx context.Context, total int) error {
+	for f.clients < total {
+		if err := f.awaitGreetings(ctx, f.clients-unanswered); err != nil {
+			return err
+		}
+		fd, err := dial(f.clients, f.server, f.request)
+		if err != nil {
+			return err
+		}
+		if err := f.workers[f.clients%len(f.workers)].add(fd); err != nil {
+			unix.Close(fd)
+			return err
+		}
+		f.clients++
+	}
+	return f.awaitGreetings(ctx, f.clients)
+}
+
+func (f *Fleet) awaitGreetings(ctx context.Context, n int) error {
+	return f.await(ctx, fmt.Sprintf("%d of %d greetings", n, f.clients), func() bool {
+		greeted := 0
+		f.each(func(w *worker) { greeted += w.greeted })
+		return greeted >= n
+	})
+}
+
+// AwaitRecords returns when every client has got expect[p] records of each partition p, or ctx ends.
+func (f *Fleet) AwaitRecords(ctx context.Context, expect []uint64) error {
+	if len(expect) != f.want.partitions {
+		return fmt.Errorf("cannot expect records of %d partitions: there are %d", len(expect), f.want.partitions)
+	}
+	var each uint64
+	for _, n := range expect {
+		each += n
+	}
+	return f.await(ctx, fmt.Sprintf("records %d at every client", expect), func() bool {
+		// The count is cheap, the look at every client is not.
+		var seen uint64
+		f.each(func(w *worker) { seen += w.tally.Events + w.tally.Lost })
+		return seen >= uint64(f.clients)*each && f.Missing(expect) == 0
+	})
+}
+
+// Missing returns how many records below expect have not come and do not count as lost, over all clients.
+func (f *Fleet) Missing(expect []uint64) (n uint64) {
+	f.each(func(w *worker) {
+		for _, c := range w.clients {
+			n += c.missing(expect)
+		}
+	})
+	return n
+}
+
+// await polls until done, ctx ends, or a connection breaks.
+func (f *Fleet) await(ctx context.Context, what string, done func() bool) error {
+	for !done() {
+		if err := f.failure(); err != nil {
+			return fmt.Errorf("cannot wait for %s: %w", what, err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cannot wait longer for %s: %w", what, ctx.Err())
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (f *Fleet) failure() (err error) {
+	f.each(func(w *worker) {
+		if err == nil {
+			err = w.failure
+		}
+	})
+	return err
+}
+
+// Mark makes the latency count anew, for records produced at or after since (µs since 1970).
+func (f *Fleet) Mark(since int64) {
+	for _, w := range f.workers {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+	}
+	f.want.since = since
+	for _, w := range f.workers {
+		w.tally.latency.Reset()
+		w.busy, w.measured = 0, 0
+	}
+}
+
+// Tally returns the sum over all clients, the share of the time since the last Mark that the busiest
+// worker was not waiting for input, and why the first connection broke, if one did.
+func (f *Fleet) Tally() (sum Tally, busy float64, failure error) {
+	f.each(func(w *worker) {
+		sum.Add(&w.tally)
+		if w.measured > 0 {
+			busy = max(busy, float64(w.busy)/float64(w.measured))
+		}
+	})
+	return sum, busy, f.failure()
+}
+
+// each calls do for every worker with its lock held.
+func (f *Fleet) each(do func(*worker)) {
+	for _, w := range f.workers {
+		w.mu.Lock()
+		do(w)
+		w.mu.Unlock()
+	}
+}
+
+// Close closes all connections and ends the workers.
+func (f *Fleet) Close() {
+	close(f.stop)
+	f.done.Wait()
+}

@@ -1,0 +1,140 @@
+//go:build linux
+
+package load
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// readSize is what one read(2) takes at most. Level-triggered epoll brings the rest in the next round, so
+// that a busy client does not hold up the others.
+const readSize = 128 << 10
+
+// worker owns the sockets of its clients and reads them in one goroutine.
+type worker struct {
+	// set at construction
+	epoll int
+	want  *expectation
+
+	mu sync.Mutex // held for a batch of epoll events at a time
+
+	// guarded by mu
+	clients  []*client // the epoll data of a socket is its index
+	greeted  int
+	tally    Tally
+	failure  error // the first protocol error, or why the first connection was closed
+	busy     time.Duration
+	measured time.Duration
+
+	// owned by the worker's goroutine
+	buf []byte
+}
+
+type client struct {
+	stream
+	fd int // -1 when closed
+}
+
+func newWorker(want *expectation) (*worker, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create an epoll set: %w", err)
+	}
+	return &worker{epoll: epoll, want: want, buf: make([]byte, maxCarry+readSize)}, nil
+}
+
+// add takes over a connected non-blocking socket whose request is sent.
+func (w *worker) add(fd int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := &client{fd: fd, stream: stream{sequences: make([]sequence, w.want.partitions)}}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(len(w.clients))}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		return fmt.Errorf("cannot watch a client's socket: %w", err)
+	}
+	w.clients = append(w.clients, c)
+	return nil
+}
+
+// run reads until stop is closed. It looks at stop every 100 ms when nothing arrives.
+func (w *worker) run(stop <-chan struct{}) {
+	defer w.close()
+	events := make([]unix.EpollEvent, 512)
+	begin := time.Now()
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		n, err := unix.EpollWait(w.epoll, events, 100)
+		woken := time.Now()
+		if err != nil && err != unix.EINTR {
+			panic(fmt.Sprintf("BUG: epoll_wait: %v", err))
+		}
+		w.mu.Lock()
+		for i := range max(n, 0) {
+			w.read(w.clients[events[i].Fd])
+		}
+		now := time.Now()
+		w.busy += now.Sub(woken)
+		w.measured += now.Sub(begin)
+		w.mu.Unlock()
+		begin = now
+	}
+}
+
+// read takes what one read(2) gives and feeds it to the client's stream.
+func (w *worker) read(c *client) {
+	if c.fd < 0 {
+		return
+	}
+	kept := copy(w.buf, c.carry)
+	n, err := unix.Read(c.fd, w.buf[kept:kept+readSize])
+	switch {
+	case err == unix.EAGAIN || err == unix.EINTR:
+		return
+	case err != nil:
+		w.drop(c, fmt.Errorf("connection lost: %w", err))
+		return
+	case n == 0:
+		w.drop(c, fmt.Errorf("connection closed by the server"))
+		return
+	}
+	w.tally.Bytes += uint64(n)
+	before := c.phase
+	rest, err := c.feed(w.buf[:kept+n], time.Now().UnixMicro(), w.want, &w.tally)
+	if before != greeted && c.phase == greeted {
+		w.greeted++
+	}
+	if err != nil {
+		w.drop(c, err)
+		return
+	}
+	c.carry = append(c.carry[:0], rest...)
+}
+
+func (w *worker) drop(c *client, why error) {
+	if w.failure == nil {
+		w.failure = why
+	}
+	w.tally.Closed++
+	unix.Close(c.fd)
+	c.fd = -1
+}
+
+func (w *worker) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.clients {
+		if c.fd >= 0 {
+			unix.Close(c.fd)
+			c.fd = -1
+		}
+	}
+	unix.Close(w.epoll)
+}
