@@ -1,0 +1,54 @@
+# Everything here needs Go only, except where it says otherwise.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X main.release=$(VERSION)
+FUZZTIME ?= 30s
+SCENARIO ?=
+TOOLS   := $(CURDIR)/bin/tools
+
+.PHONY: help build run test test-kafka lint fuzz bench bench-full clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the commands into bin/
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/ringcast ./cmd/ringcast-demo
+
+run: build ## embedded Kafka, made-up Wikimedia-like events and the server; prints what to open
+	./bin/ringcast-demo
+
+test: ## every test that needs nothing but Go
+	$(GO) test -race ./...
+
+test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Java 17, Maven, kcat)
+	$(GO) test -race -tags kafka -count=1 -timeout 20m ./scripts/... ./cmd/ringcast/...
+
+lint: $(TOOLS)/golangci-lint ## gofmt, go vet for three systems, golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -d $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags kafka ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) build -o /dev/null ./cmd/ringcast
+	GOOS=windows $(GO) build -o /dev/null ./cmd/ringcast
+	$(TOOLS)/golangci-lint run ./...
+
+# The linter is pinned in a module of its own, so that its dependencies are not ours.
+$(TOOLS)/golangci-lint: scripts/tools/go.mod
+	cd scripts/tools && GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+fuzz: ## run every fuzz target for FUZZTIME each (30s)
+	@set -e; for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go 2>/dev/null | cut -c6-); do \
+			echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$dir; \
+		done; done
+
+bench: ## load tests against the yardstick of the same run; SCENARIO=idle,… chooses (Linux)
+	$(GO) run ./bench -out bench/results $(if $(SCENARIO),-scenario $(SCENARIO))
+
+bench-full: ## the same, longer and with more clients
+	$(GO) run ./bench -out bench/results -full $(if $(SCENARIO),-scenario $(SCENARIO))
+
+clean: ## remove what was built
+	rm -rf bin

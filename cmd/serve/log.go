@@ -1,0 +1,22 @@
+package serve
+
+import (
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ringcast/ringcast/conf"
+)
+
+// NewLogger returns the process's logger, writing to w.
+func NewLogger(c conf.Log, w io.Writer) zerolog.Logger {
+	levels := map[conf.LogLevel]zerolog.Level{
+		conf.LogDebug: zerolog.DebugLevel, conf.LogInfo: zerolog.InfoLevel, conf.LogWarn: zerolog.WarnLevel, conf.LogError: zerolog.ErrorLevel,
+	}
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	if c.Format == conf.LogConsole {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(w).Level(levels[c.Level]).With().Timestamp().Logger()
+}

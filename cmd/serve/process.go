@@ -1,0 +1,185 @@
+// Package serve is the server as a process: it puts a configuration, the
+// broker and the HTTP side together, and takes them apart again in order.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/rs/zerolog"
+
+	"github.com/ringcast/ringcast/broker"
+	"github.com/ringcast/ringcast/broker/record"
+	"github.com/ringcast/ringcast/conf"
+	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse"
+	"github.com/ringcast/ringcast/sse/frame"
+	"github.com/ringcast/ringcast/sse/position"
+)
+
+// endTime is what clients get beyond the drain time to take their end.
+const endTime = 5 * time.Second
+
+// Process is a running server. Start makes it, Stop ends it.
+type Process struct {
+	cfg     *conf.Config
+	log     zerolog.Logger
+	broker  *broker.Broker
+	streams []*stream
+	http    *sse.Server
+	admin   *http.Server
+
+	listener, adminListener net.Listener
+
+	draining atomic.Bool
+	stopped  context.CancelFunc // of the broker
+	ended    chan struct{}      // closed when the broker has ended
+	failed   chan error         // a listener has ended by itself
+}
+
+// stream is one configured stream and the parts made for it.
+type stream struct {
+	conf.Stream
+	ring   *ringbuf.Ring
+	source *broker.Stream
+}
+
+// Start opens the listeners and starts serving. An error means that the
+// process could not start: a port is taken, or Kafka is away and required.
+func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, error) {
+	raiseFileLimit(log)
+	setGoLimits(cfg, log)
+	for _, w := range cfg.Warnings {
+		log.Warn().Msg(w)
+	}
+	p := &Process{cfg: cfg, log: log, ended: make(chan struct{}), failed: make(chan error, 2)}
+	set := metrics.NewSet()
+	set.NewGauge(fmt.Sprintf("ringcast_build_info{version=%q}", version), func() float64 { return 1 })
+	if err := p.open(); err != nil {
+		return nil, err
+	}
+	if err := p.connect(set); err != nil {
+		p.closeListeners()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stopped = cancel
+	go func() {
+		defer close(p.ended)
+		_ = p.broker.Run(ctx)
+	}()
+	go func() { p.failed <- p.http.Serve(p.listener) }()
+	go func() { p.failed <- p.admin.Serve(p.adminListener) }()
+	log.Info().Str("version", version).Str("listen", p.Addr()).Str("admin_listen", p.AdminAddr()).
+		Int("streams", len(cfg.Streams)).Strs("brokers", cfg.Kafka.Brokers).Msg("started")
+	return p, nil
+}
+
+// open takes the ports.
+func (p *Process) open() (err error) {
+	if p.listener, err = net.Listen("tcp", p.cfg.Server.Listen); err != nil {
+		return fmt.Errorf("cannot listen on server.listen %q: %w", p.cfg.Server.Listen, err)
+	}
+	if p.adminListener, err = net.Listen("tcp", p.cfg.Server.AdminListen); err != nil {
+		p.listener.Close()
+		return fmt.Errorf("cannot listen on server.admin_listen %q: %w", p.cfg.Server.AdminListen, err)
+	}
+	return nil
+}
+
+func (p *Process) closeListeners() {
+	p.listener.Close()
+	p.adminListener.Close()
+}
+
+// connect makes the broker and the HTTP side.
+func (p *Process) connect(set *metrics.Set) error {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	k := &p.cfg.Kafka
+	bc := broker.Config{
+		Brokers: k.Brokers, ClientID: k.ClientID, GroupPrefix: k.GroupPrefix, Host: host,
+		ReadCommitted: k.Isolation == conf.ReadCommitted, RequireKafka: k.RequireKafka,
+		FetchBytes: int32(k.FetchBytes), MaxBatch: k.MaxBatch, StallAfter: k.StallAfter,
+		Log: p.log, Metrics: set,
+	}
+	var streams []broker.StreamConfig
+	for _, s := range p.cfg.Streams {
+		ring := ringbuf.New(s.Events, s.Bytes)
+		form := position.Form(s.ID)
+		format := record.Format(s.Format)
+		streams = append(streams, broker.StreamConfig{
+			Name: s.Name, Topics: s.Topics, Format: format, Annotate: record.Annotate(s.Annotate),
+			MaxEvent: s.MaxEvent, Events: s.Events, WarmUp: s.WarmUp,
+			Encoder: frame.NewEncoder(form, frame.Format(format)), Ring: ring,
+		})
+		p.streams = append(p.streams, &stream{Stream: s, ring: ring})
+	}
+	if p.broker, err = broker.New(bc, streams); err != nil {
+		return fmt.Errorf("cannot start reading from Kafka at %q: %w", k.Brokers, err)
+	}
+	var routes []sse.Stream
+	for _, s := range p.streams {
+		s.source = p.broker.Stream(s.Name)
+		routes = append(routes, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID), Ring: s.ring, Source: s.source})
+	}
+	v := &p.cfg.Server
+	p.http, err = sse.New(sse.Config{
+		Streams: routes, BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
+		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
+		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
+		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, Log: p.log, Metrics: set,
+	})
+	if err != nil {
+		return fmt.Errorf("cannot serve: %w", err)
+	}
+	p.admin = &http.Server{
+		ReadHeaderTimeout: v.HeaderTimeout,
+		Handler: p.http.Admin(sse.AdminConfig{
+			Metrics: set, Pprof: sse.Pprof(p.cfg.Admin.Pprof), Ready: p.ready, Streams: p.status,
+		}),
+	}
+	return nil
+}
+
+// Addr is the address of the public listener.
+func (p *Process) Addr() string { return p.listener.Addr().String() }
+
+// AdminAddr is the address of the admin listener.
+func (p *Process) AdminAddr() string { return p.adminListener.Addr().String() }
+
+// Failed tells why a listener has ended by itself.
+func (p *Process) Failed() <-chan error { return p.failed }
+
+// Stop fails readiness, waits for shutdown_delay, ends the clients at an event
+// boundary, spread over drain_timeout, and stops. When now is done it stops at
+// once.
+func (p *Process) Stop(now context.Context) {
+	begun := time.Now()
+	p.draining.Store(true)
+	p.log.Info().Int("connections", p.http.Connections()).Dur("shutdown_delay", p.cfg.Server.ShutdownDelay).
+		Dur("drain_timeout", p.cfg.Server.DrainTimeout).Msg("draining")
+	select {
+	case <-time.After(p.cfg.Server.ShutdownDelay):
+		ctx, cancel := context.WithTimeout(now, p.cfg.Server.DrainTimeout+endTime)
+		if err := p.http.Drain(ctx, p.cfg.Server.DrainTimeout); err != nil && !errors.Is(err, context.Canceled) {
+			p.log.Warn().Int("connections", p.http.Connections()).Msg("connections are left that did not take their end; they are reset")
+		}
+		cancel()
+	case <-now.Done():
+	}
+	p.http.Close()
+	p.stopped()
+	<-p.ended
+	_ = p.admin.Close()
+	p.log.Info().Dur("took", time.Since(begun)).Msg("stopped")
+}
