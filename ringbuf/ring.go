@@ -226,8 +226,13 @@ func (r *Ring) evict(seq uint64) {
 	e := slot.Load()
 	if e.Part >= 0 {
 		f := &(*r.floors.Load())[e.Part]
+		if e.Kind == Event {
+			// Above NoTime also for a record without a time: First must not
+			// take the partition for one that has lost nothing.
+			f.time.Store(max(f.time.Load(), e.Time, NoTime+1))
+		}
+		// Behind the time: First reads the two in the opposite order.
 		f.next.Store(e.Offset + 1)
-		f.time.Store(max(f.time.Load(), e.Time))
 	}
 	r.tail.Store(seq + 1)
 	slot.Store(nil)

@@ -14,7 +14,6 @@ import (
 	"github.com/ringcast/ringcast/bench/proc"
 	"github.com/ringcast/ringcast/bench/produce"
 	"github.com/ringcast/ringcast/bench/report"
-	"github.com/ringcast/ringcast/bench/yardstick"
 )
 
 // ingestPartitions is the number of partitions of the log that is read.
@@ -127,7 +126,7 @@ func (b *Bench) ringcastTakes(ctx context.Context, topic string, records, size i
 	if err != nil {
 		return c, err
 	}
-	config, err := b.writeConfig(ingestConfig(b.brokers[0], listen, admin, topic, records, size))
+	config, err := b.writeConfig(ingestConfig(b.brokers[0], listen, admin, topic, records))
 	if err != nil {
 		return c, err
 	}
@@ -145,10 +144,14 @@ func (b *Bench) ringcastTakes(ctx context.Context, topic string, records, size i
 	return c, err
 }
 
-// ingestConfig makes room in the ring for the whole log and asks for all of it.
-func ingestConfig(broker, listen, admin, topic string, records, size int) string {
+// ringRoom bounds the ring's bytes in the ingest scenario.
+const ringRoom = 64 << 20
+
+// ingestConfig asks for the whole log, and for a ring that is soon full: that
+// is what a server has, while the first filling of one that is large enough
+// for all would mostly measure the page faults of fresh memory.
+func ingestConfig(broker, listen, admin, topic string, records int) string {
 	events := 1 << bits.Len(uint(max(records, 65536)-1))
-	room := max(records*(size+yardstick.FrameOverhead(topic, ingestPartitions))*3/2, 64<<20)
 	return fmt.Sprintf(`[server]
 listen = %q
 admin_listen = %q
@@ -159,5 +162,5 @@ topics = [%q]
 warm_up = "1d"
 events = %d
 bytes = "%dMiB"
-`, listen, admin, broker, streamName, topic, events, room>>20+1)
+`, listen, admin, broker, streamName, topic, events, ringRoom>>20)
 }

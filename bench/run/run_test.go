@@ -79,7 +79,7 @@ func TestIngestConfigHoldsTheWholeLog(t *testing.T) {
 			Bytes  string
 		}
 	}
-	if _, err := toml.Decode(ingestConfig("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "bench.1", 400_000, 300), &got); err != nil {
+	if _, err := toml.Decode(ingestConfig("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "bench.1", 400_000), &got); err != nil {
 		t.Fatal(err)
 	}
 	s := got.Streams[streamName]

@@ -206,3 +206,18 @@ func eventually(t *testing.T, d time.Duration, condition func() bool, why func()
 		<-tick.C
 	}
 }
+
+// sum adds up the metrics whose names, with labels, begin so.
+func (in *instance) sum(prefix string) (total float64) {
+	_, body := in.get("/metrics")
+	for line := range strings.Lines(body) {
+		if !strings.HasPrefix(line, prefix) {
+			continue
+		}
+		if _, value, ok := strings.Cut(strings.TrimSpace(line), "} "); ok {
+			v, _ := strconv.ParseFloat(value, 64)
+			total += v
+		}
+	}
+	return total
+}

@@ -1,0 +1,165 @@
+// Package broker reads Kafka into rings: one consumer group and one ring per
+// stream, every partition, nothing committed.
+//
+// All that a reader of a ring needs to know comes through the ring: events,
+// gaps, epochs and positions. What a request needs to ask Kafka beside it goes
+// through the methods of [Stream].
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/rs/zerolog"
+
+	"github.com/ringcast/ringcast/broker/record"
+	"github.com/ringcast/ringcast/ringbuf"
+)
+
+// ErrUnreachable says that no Kafka broker has answered.
+var ErrUnreachable = errors.New("kafka is unreachable")
+
+// Encoder makes the finished bytes of ring entries. Both methods are called
+// under the publish lock of the stream and must not keep their arguments.
+type Encoder interface {
+	// Event encodes a record. Its id is v with partition part at after. value
+	// must be copied.
+	Event(v ringbuf.Vector, part int, after ringbuf.Pos, value []byte) ringbuf.Wire
+	// Gap encodes one notice for each jump, as one entry.
+	Gap(n ...ringbuf.Notice) ringbuf.Wire
+}
+
+// Config is what all streams share.
+type Config struct {
+	Brokers       []string      // host:port
+	ClientID      string        // seen in the logs and quotas of the brokers
+	GroupPrefix   string        // groups are PREFIX.STREAM.HOST.RANDOM
+	Host          string        // of this instance
+	ReadCommitted bool          // hide open and aborted transactions
+	RequireKafka  bool          // New fails with ErrUnreachable while Kafka is unreachable
+	FetchBytes    int32         // per partition and request; 0: 1 MiB
+	MaxBatch      int64         // bytes of a decompressed batch, beyond which it is jumped; 0: 64 MiB
+	StallAfter    time.Duration // behind or without an answer for so long: clients are rebuilt; 0: 15 s
+
+	// Configure is called last on the configuration of every client: TLS,
+	// SASL, rack. A dialer in Net.Proxy is dialled through. May be nil.
+	Configure func(*sarama.Config)
+
+	Log     zerolog.Logger
+	Metrics *metrics.Set // nil: a set nobody sees
+}
+
+// Defaults of Config, in bytes.
+const (
+	defaultFetchBytes = 1 << 20
+	defaultMaxBatch   = 64 << 20
+)
+
+// StreamConfig is one stream.
+type StreamConfig struct {
+	Name     string
+	Topics   []string // in the order of the configuration
+	Format   record.Format
+	Annotate record.Annotate
+	MaxEvent int64         // bytes of a record's value, beyond which it is not delivered; 0: 4 MiB
+	Events   int           // the ring is filled from at most so many offsets back per partition
+	WarmUp   time.Duration // and at most so long ago; 0: from the end
+	Encoder  Encoder
+	Ring     *ringbuf.Ring // empty, and this stream's own
+}
+
+// times are the intervals of what is asked again and again.
+type times struct {
+	poll  time.Duration // metadata
+	check time.Duration // ends of partitions
+
+	patient time.Duration // how long a catch-up waits for partitions that cannot be read
+}
+
+// Broker feeds the rings of all streams.
+type Broker struct {
+	// Set at construction.
+	cfg     Config
+	log     zerolog.Logger
+	streams []*Stream // in the order given
+	byName  map[string]*Stream
+	meta    *poller
+	times   times
+
+	reached atomic.Bool
+}
+
+// New checks the configuration and prepares the streams. It sets
+// sarama.MaxDecompressedBatchSize, which is one value for the process, from
+// MaxBatch. With RequireKafka it asks Kafka once, for at most ten seconds.
+func New(cfg Config, streams []StreamConfig) (*Broker, error) {
+	if len(cfg.Brokers) == 0 {
+		return nil, errors.New("cannot read from kafka: no brokers")
+	}
+	cfg.FetchBytes = orDefault(cfg.FetchBytes, defaultFetchBytes)
+	cfg.MaxBatch = orDefault(cfg.MaxBatch, defaultMaxBatch)
+	cfg.StallAfter = orDefault(cfg.StallAfter, 15*time.Second)
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.NewSet()
+	}
+	setLibrary(cfg)
+
+	b := &Broker{cfg: cfg, log: cfg.Log, byName: map[string]*Stream{}, times: times{poll: pollEvery, check: checkEvery, patient: catchUpPatience}}
+	if _, err := b.clientConfig(newLeash()); err != nil {
+		return nil, fmt.Errorf("cannot use the kafka configuration: %w", err)
+	}
+	for _, sc := range streams {
+		if b.byName[sc.Name] != nil {
+			return nil, fmt.Errorf("cannot add stream %q: it is there already", sc.Name)
+		}
+		if len(sc.Topics) == 0 || sc.Ring == nil || sc.Encoder == nil {
+			return nil, fmt.Errorf("cannot add stream %q: topics, ring and encoder are needed", sc.Name)
+		}
+		sc.MaxEvent = orDefault(sc.MaxEvent, 4<<20)
+		s := newStream(b, sc)
+		b.streams = append(b.streams, s)
+		b.byName[sc.Name] = s
+	}
+	b.meta = newPoller(b)
+	if cfg.RequireKafka {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := b.meta.probe(ctx); err != nil {
+			b.meta.asks.close()
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+		}
+	}
+	return b, nil
+}
+
+// orDefault is v, or what stands for its zero value.
+func orDefault[T int32 | int64 | time.Duration](v, zero T) T {
+	if v == 0 {
+		return zero
+	}
+	return v
+}
+
+// Run reads until the context ends, closes every connection and returns nil.
+// It is called once.
+func (b *Broker) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { b.meta.run(ctx) })
+	for _, s := range b.streams {
+		wg.Go(func() { s.run(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// Stream returns the stream of that name, nil when there is none.
+func (b *Broker) Stream(name string) *Stream { return b.byName[name] }
+
+// Reached reports whether Kafka has ever answered.
+func (b *Broker) Reached() bool { return b.reached.Load() }

@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/ringcast/ringcast/ringbuf"
+)
+
+func TestOpenTransactionAtStartReachesLive(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(1, "a"))
+	k.produce("a", 0, numbered(0, 2)...)
+	end := k.transaction("a", 0, numbered(2, 5)...)
+	r := start(t, k, []string{"a"}, nil)
+	r.warm()
+	r.expect("a", 0, numbered(0, 2))
+	if v, ok := r.s.Live(); !ok || v.Pos[0].Next != 2 {
+		t.Errorf("live position %v, want the last stable offset 2", v.Pos)
+	}
+	end(true)
+	r.expect("a", 0, numbered(0, 5))
+}
+
+func TestTrailingMarkersMoveThePosition(t *testing.T) {
+	f := func(name string, commit bool, want []string, next int64) {
+		t.Run(name, func(t *testing.T) {
+			t.Helper()
+			k := newKafka(t, kfake.SeedTopics(1, "a"))
+			r := start(t, k, []string{"a"}, nil)
+			r.live()
+			k.produce("a", 0, numbered(0, 2)...)
+			k.transaction("a", 0, numbered(2, 5)...)(commit)
+			r.expect("a", 0, want)
+			eventually(t, "the position is behind the marker", func() bool { return r.position("a", 0) == next })
+			eventually(t, "an entry tells it", func() bool {
+				e := r.s.ring.Newest()
+				return e.Kind == ringbuf.Advance && e.At(0).Next == next
+			})
+			eventually(t, "there is no lag", func() bool { return r.counter(`kafka_lag_records{stream="s"}`) == 0 })
+		})
+	}
+	f("committed", true, numbered(0, 5), 6)
+	f("aborted", false, numbered(0, 2), 6)
+}
+
+func TestTrailingMarkersAtStart(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(1, "a"))
+	k.produce("a", 0, numbered(0, 2)...)
+	k.transaction("a", 0, numbered(2, 5)...)(false)
+	r := start(t, k, []string{"a"}, nil)
+	r.warm()
+	if r.position("a", 0) != 6 {
+		t.Errorf("warm at position %d, want 6", r.position("a", 0))
+	}
+}
+
+func TestReadUncommitted(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(1, "a"))
+	k.produce("a", 0, numbered(0, 2)...)
+	end := k.transaction("a", 0, numbered(2, 5)...)
+	defer func() { end(false) }()
+	r := start(t, k, []string{"a"}, func(s *setup) { s.ReadCommitted = false })
+	r.expect("a", 0, numbered(0, 5))
+}
+
+// TestBehindIsStalled: the group's fetches bring nothing although records wait.
+func TestBehindIsStalled(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(1, "a"))
+	r := start(t, k, []string{"a"}, func(s *setup) { s.StallAfter = 300e6 })
+	r.live()
+	k.produce("a", 0, numbered(0, 3)...)
+	r.expect("a", 0, numbered(0, 3))
+	// A consumer fetches with MaxWaitTime, the end check without.
+	fault := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "a", Count: -1, When: func(req kmsg.Request) bool {
+		return req.(*kmsg.FetchRequest).MaxWaitMillis > 0
+	}})
+	k.produce("a", 0, numbered(3, 6)...)
+	eventually(t, "the stream is stalled", func() bool { return r.s.Status().Reason == "behind" })
+	if n := r.counter(`kafka_lag_records{stream="s"}`); n != 3 {
+		t.Errorf("a lag of %d records, want 3", n)
+	}
+	fault.Remove()
+	r.expect("a", 0, numbered(0, 6))
+	eventually(t, "the stream has recovered", func() bool { return !r.s.Status().Stalled })
+}
+
+func TestStatus(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(2, "a"))
+	r := start(t, k, []string{"a", "none"}, nil)
+	r.warm()
+	r.live()
+	k.produce("a", 1, numbered(0, 4)...)
+	r.expect("a", 1, numbered(0, 4))
+	eventually(t, "the end is known", func() bool { return r.s.Status().Topics[0].Partitions[1].Newest == 4 })
+	st := r.s.Status()
+	if st.Name != "s" || !st.Warm || st.Stalled || st.Reason != "" || !slices.Equal(st.Missing, []string{"none"}) || st.Sessions == 0 ||
+		st.LastRecord == ringbuf.NoTime || !st.Topics[0].Exists || st.Topics[1].Exists ||
+		st.Topics[0].Partitions[1].Next != 4 || st.Topics[0].Partitions[0].Next != 0 {
+		t.Errorf("status %+v", st)
+	}
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+)
+
+const (
+	hopRing       = 64 // events
+	hopPartitions = 4
+	hopReaders    = 38
+	hopStuck      = 2 // 5 % of the clients never read
+	hopLag        = 16
+	hops          = 1000
+)
+
+// TestHop: a client that is cut after any byte and goes on at any instance gets
+// every record once and in order, as long as it stays inside the ring. One that
+// does not is sent away in good order, and told to come back later.
+func TestHop(t *testing.T) {
+	k := newFake(t, topics(hopPartitions, "t"))
+	var instances []*instance
+	for range 2 {
+		instances = append(instances, startConfig(t, k.config("", fmt.Sprintf("events = %d", hopRing))))
+	}
+	var urls []string
+	for _, in := range instances {
+		in.waitReady()
+		urls = append(urls, in.url("s"))
+	}
+	h := startHoppers(t, k, urls)
+	var stuck []*follower
+	for i := range hopStuck {
+		stuck = append(stuck, follow(t, ledger.Config{URLs: urls[i : i+1], Book: k.book, ReceiveBuffer: 4096, StartPaused: true}))
+	}
+	eventually(t, patience, func() bool {
+		return instances[0].metric(`ringcast_connections_total{stream="s"}`)+instances[1].metric(`ringcast_connections_total{stream="s"}`) >= hopReaders+hopStuck
+	}, func() string { return "not all clients are there" })
+
+	for produced := 0; produced < 5*hopRing || h.count.Load() < hops; {
+		h.paced(produced)
+		produced += k.scatter(1+rand.N(8), 120)
+	}
+	h.finish()
+
+	// The stuck ones have more than the kernel takes for them, and a ring, before them.
+	for range 3 * hopRing {
+		k.scatter(1, 4000)
+	}
+	for _, s := range stuck {
+		s.Resume()
+		end, _ := s.firstEnd()
+		if end.Cause != ledger.ServerEnded || !end.Terminated || end.Said != "slow" {
+			t.Errorf("a client that fell out of the ring ended so: %+v", end)
+		}
+		eventually(t, patience, func() bool { return len(s.all()) > 1 }, func() string { return "it does not come back" })
+		again := s.all()[1]
+		if again.Status != 503 || again.Problem.Type != "overloaded" || again.Header["retry-after"] == "" {
+			t.Errorf("it was answered %d %+v %v, want 503 overloaded with retry-after", again.Status, again.Problem, again.Header)
+		}
+		s.end()
+		if d := s.Receipt().Differences(); d.Total() != 0 {
+			t.Errorf("what it got before: %v", d.Error())
+		}
+	}
+	t.Logf("%d hops, %d records", h.count.Load(), k.total())
+}
+
+// scatter writes n records to partitions at random, all at once: instances read
+// them in different orders.
+func (k *fake) scatter(n, size int) int {
+	k.t.Helper()
+	var records []*kgo.Record
+	for range n {
+		records = append(records, k.next("t", rand.Int32N(hopPartitions), size))
+	}
+	k.write(records...)
+	return n
+}
+
+// total is the number of records made so far.
+func (k *fake) total() (n int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.counters {
+		n += c
+	}
+	return n
+}
+
+// hoppers are clients that go from instance to instance.
+type hoppers struct {
+	t       *testing.T
+	k       *fake
+	clients []*ledger.Client
+	count   atomic.Int64 // connections that got a 200
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// startHoppers starts the clients and waits until each knows where it starts.
+func startHoppers(t *testing.T, k *fake, urls []string) *hoppers {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &hoppers{t: t, k: k, stop: cancel}
+	for i := range hopReaders {
+		mode := ledger.SSE
+		if i%3 == 0 {
+			mode = ledger.SSE10
+		}
+		c := ledger.NewClient(ledger.Config{URLs: urls, Book: k.book, Mode: mode, OnEnd: h.ended})
+		h.clients = append(h.clients, c)
+		h.running.Go(func() {
+			for ctx.Err() == nil {
+				c.Visit(ctx, ledger.Visit{URL: urls[rand.N(len(urls))], CutAfter: 1 + rand.Int64N(6000), Reset: rand.N(4) == 0})
+			}
+		})
+	}
+	t.Cleanup(h.end)
+	for _, c := range h.clients {
+		eventually(t, patience, func() bool { return len(c.Receipt().Start()) == hopPartitions }, func() string { return "no greeting came" })
+	}
+	return h
+}
+
+// ended judges the end of a connection: the client cuts it, never the server.
+func (h *hoppers) ended(e ledger.End) {
+	switch e.Cause {
+	case ledger.WasCut:
+		h.count.Add(1)
+	case ledger.Cancelled:
+	default:
+		h.t.Errorf("a connection of a reading client ended so: %+v", e)
+	}
+}
+
+// paced waits until every client has all but the last few records.
+func (h *hoppers) paced(produced int) {
+	h.t.Helper()
+	for i, c := range h.clients {
+		eventually(h.t, patience, func() bool { return int(c.Receipt().Received()) >= produced-hopLag }, func() string {
+			d := c.Receipt().Differences()
+			return fmt.Sprintf("client %d has %d of %d: %v, position %v, last id %s", i, c.Receipt().Received(), produced, d.Error(), c.Receipt().Position(), c.LastEventID())
+		})
+	}
+}
+
+// finish lets the clients come to the end and asks the ledger.
+func (h *hoppers) finish() {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	end := h.k.book.End()
+	var receipts []*ledger.Receipt
+	for i, c := range h.clients {
+		if err := c.WaitUntil(ctx, end); err != nil {
+			h.t.Errorf("client %d: %v", i, err)
+		}
+		receipts = append(receipts, c.Receipt())
+	}
+	h.end()
+	if err := h.k.book.Check(end, receipts...); err != nil {
+		h.t.Error(err)
+	}
+}
+
+func (h *hoppers) end() {
+	h.stop()
+	h.running.Wait()
+}

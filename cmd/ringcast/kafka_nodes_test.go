@@ -1,0 +1,56 @@
+//go:build kafka
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+	"github.com/ringcast/ringcast/scripts/kafka"
+)
+
+// TestKafkaLeaderMoves: with three nodes, a leader that is killed, one that is
+// stopped in good order and an election cost live clients a pause and nothing
+// else.
+func TestKafkaLeaderMoves(t *testing.T) {
+	const topic, partitions = "nodes", 3
+	c := kafka.ForTest(t, kafka.Options{Nodes: 3})
+	s := newScene(t, c)
+	s.topic(topic, partitions)
+	one, two := s.serve(20_000, topic), s.serve(20_000, topic)
+	one.waitReady()
+	two.waitReady()
+	clients := s.live(one, s.zeros(topic, partitions))
+	var p pauses
+	clients = append(clients, s.client(p.watch(ledger.Config{URLs: []string{s.url(two)}}), s.always))
+	s.connected(clients...)
+	s.hopper(5, one, two)
+
+	leader := func() int {
+		n, err := c.LeaderOf(topic, 0)
+		s.must(err)
+		return n
+	}
+	stop := s.writer(300).load(topic, partitions)
+	s.passed(topic, partitions, 50)
+	phase := func(what string, do func()) {
+		p.reset()
+		began := time.Now()
+		do()
+		s.passed(topic, partitions, 50)
+		t.Logf("%s: longest pause of a live client %v, all over after %v", what, p.longest(), time.Since(began).Round(time.Millisecond))
+	}
+	down := leader()
+	phase("leader killed", func() { s.must(c.Kill(down)) })
+	phase("killed node back", func() { s.must(c.Restart(s.ctx, down)) })
+	down = leader()
+	phase("leader stopped", func() { s.must(c.Stop(s.ctx, down)) })
+	phase("stopped node back", func() { s.must(c.Restart(s.ctx, down)) })
+	phase("preferred election", func() { s.must(c.ElectPreferred(topic, 0, 1, 2)) })
+	stop()
+	s.reached()
+	s.unbroken(clients...)
+	s.noPrivate(one, two)
+	s.settle()
+}

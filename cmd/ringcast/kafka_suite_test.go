@@ -1,0 +1,37 @@
+//go:build kafka
+
+package main
+
+import (
+	"testing"
+
+	"github.com/ringcast/ringcast/scripts/kafka"
+)
+
+// TestKafka runs every scene that one node is enough for, against both release
+// lines. The scenes share the node and have topics of their own.
+func TestKafka(t *testing.T) {
+	for _, version := range []string{"3.9", "4"} {
+		t.Run(version, func(t *testing.T) {
+			c := kafka.ForTest(t, kafka.Options{Version: version})
+			for _, s := range []struct {
+				name string
+				play func(*scene)
+			}{
+				{"EndToEnd", (*scene).endToEnd},
+				{"WarmUp", (*scene).warmUp},
+				{"PartitionsAdded", (*scene).partitionsAdded},
+				{"TopicAppears", (*scene).topicAppears},
+				{"TopicRecreated", (*scene).topicRecreated},
+				{"Transactions", (*scene).transactions},
+				{"Hops", (*scene).hops},
+				{"BrokerKilled", (*scene).brokerKilled},
+				{"BrokerAway", (*scene).brokerAway},
+				{"BrokerAppears", (*scene).brokerAppears},
+				{"NothingCommitted", (*scene).nothingCommitted},
+			} {
+				t.Run(s.name, func(t *testing.T) { s.play(newScene(t, c)) })
+			}
+		})
+	}
+}

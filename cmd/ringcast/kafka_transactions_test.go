@@ -1,0 +1,106 @@
+//go:build kafka
+
+package main
+
+import (
+	"testing"
+
+	"github.com/IBM/sarama"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+	"github.com/ringcast/ringcast/scripts/kafka"
+)
+
+// transactions: one that is open at the start is delivered when it commits,
+// aborted ones never, and markers at the end of a log keep nobody private.
+func (s *scene) transactions() {
+	t := s.t
+	const topic, partitions = "transactions", 2
+	s.topic(topic, partitions)
+	s.writer(0).write(topic, partitions, 20)
+	open := s.begin(topic, partitions, 30)
+
+	one := s.serve(20_000, topic)
+	one.waitReady()
+	// From the end under read_committed, which is before the open transaction.
+	begin := s.zeros(topic, partitions)
+	for tp := range begin {
+		begin[tp] = 20
+	}
+	clients := s.live(one, begin)
+	s.hopper(2, one)
+	open.commit()
+	s.reached()
+
+	two := s.serve(20_000, topic) // has the markers behind it, where the first had them ahead
+	two.waitReady()
+	s.hopper(3, one, two)
+	s.begin(topic, partitions, 10).abort()
+	s.begin(topic, 1, 10).commit()
+	s.begin(topic, partitions, 10).abort()
+	s.reached()
+	s.noPrivate(one, two) // nothing but markers and aborted records is at the ends now
+	for _, in := range []*instance{one, two} {
+		eventually(t, settleTime, func() bool { return in.metric(`ringcast_kafka_lag_records{stream="s0"}`) == 0 },
+			func() string { return "lag does not go to 0 behind the markers" })
+	}
+	mover := s.client(ledger.Config{URLs: []string{s.url(two)}, LastEventID: clients[0].LastEventID()}, s.always)
+	s.connected(mover)
+	s.noPrivate(one, two)
+	s.writer(0).write(topic, partitions, 20)
+	s.reached()
+	s.unbroken(clients...)
+	s.settle()
+}
+
+// openTransaction is one that is open.
+type openTransaction struct {
+	s        *scene
+	producer sarama.SyncProducer
+	records  []ledger.Record
+}
+
+// begin writes n records to each partition and leaves the transaction open.
+func (s *scene) begin(topic string, partitions int32, n int) *openTransaction {
+	s.t.Helper()
+	config := sarama.NewConfig()
+	config.Version = sarama.V2_8_0_0
+	config.Producer.Idempotent = true
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	config.Producer.Return.Successes = true
+	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.Transaction.ID = s.t.Name()
+	config.Producer.Transaction.Retry.Max = 200
+	config.Net.MaxOpenRequests = 1
+	producer, err := sarama.NewSyncProducer(s.c.Addrs(), config)
+	s.must(err)
+	tx := &openTransaction{s: s, producer: producer}
+	s.must(producer.BeginTxn())
+	for range n {
+		for p := range partitions {
+			value := s.value(topic, p)
+			_, offset, err := producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Partition: p, Value: sarama.ByteEncoder(value)})
+			s.must(err)
+			tx.records = append(tx.records, ledger.Record{Topic: topic, Partition: p, Offset: offset, Value: value})
+		}
+	}
+	return tx
+}
+
+func (tx *openTransaction) commit() {
+	tx.s.t.Helper()
+	for _, r := range tx.records {
+		tx.s.must(tx.s.book.Add(r))
+	}
+	tx.s.must(tx.producer.CommitTxn())
+	tx.s.must(tx.producer.Close())
+}
+
+func (tx *openTransaction) abort() {
+	tx.s.t.Helper()
+	for _, r := range tx.records {
+		tx.s.must(tx.s.book.AddSkipped(r.Topic, r.Partition, r.Offset))
+	}
+	tx.s.must(tx.producer.AbortTxn())
+	tx.s.must(tx.producer.Close())
+}

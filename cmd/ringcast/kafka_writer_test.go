@@ -1,0 +1,98 @@
+//go:build kafka
+
+package main
+
+import (
+	"sync"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+	"github.com/ringcast/ringcast/scripts/kafka"
+)
+
+// writer sends records that say who they are, with acks=all, and books what
+// Kafka acknowledges.
+type writer struct {
+	s *scene
+	p *kafka.Producer
+}
+
+// writer connects a producer of so many records a second, 0: no pacing.
+func (s *scene) writer(rate float64) *writer {
+	s.t.Helper()
+	p, err := s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
+		if err := s.book.Add(ledger.Record{Topic: a.Topic, Partition: a.Partition, Offset: a.Offset, Value: a.Value}); err != nil {
+			s.t.Error(err)
+		}
+	}})
+	s.must(err)
+	s.t.Cleanup(p.Close)
+	return &writer{s, p}
+}
+
+// value makes the next record of a partition.
+func (s *scene) value(topic string, partition int32) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tp := ledger.TopicPartition{Topic: topic, Partition: partition}
+	n := s.next[tp]
+	s.next[tp]++
+	return ledger.Value(topic, partition, n, recordSize)
+}
+
+// count is how many records were made for a partition.
+func (s *scene) count(topic string, partition int32) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next[ledger.TopicPartition{Topic: topic, Partition: partition}]
+}
+
+// send queues n records for each partition, in turn.
+func (w *writer) send(topic string, partitions int32, n int) error {
+	for range n {
+		for p := range partitions {
+			if err := w.p.Send(w.s.ctx, topic, p, nil, w.s.value(topic, p)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write sends n records to each partition and waits until they are acknowledged.
+func (w *writer) write(topic string, partitions int32, n int) {
+	w.s.t.Helper()
+	w.s.must(w.send(topic, partitions, n))
+	w.s.must(w.p.Flush(w.s.ctx))
+}
+
+// load sends to the partitions in turn until the returned function is called,
+// which waits for what is under way.
+func (w *writer) load(topic string, partitions int32) (stop func()) {
+	var stopped sync.WaitGroup
+	end := make(chan struct{})
+	stopped.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			if err := w.send(topic, partitions, 1); err != nil {
+				w.s.t.Error(err)
+				return
+			}
+		}
+	})
+	var once sync.Once
+	stop = func() {
+		w.s.t.Helper()
+		once.Do(func() { close(end) })
+		stopped.Wait()
+	}
+	w.s.t.Cleanup(stop)
+	return func() {
+		w.s.t.Helper()
+		stop()
+		w.s.must(w.p.Flush(w.s.ctx))
+	}
+}

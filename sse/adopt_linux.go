@@ -1,0 +1,299 @@
+package sse
+
+import (
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringcast/ringcast/ringbuf"
+)
+
+// waitTime is how long a client that is ahead of this instance waits in its
+// shard; then it gets a goroutine that may ask Kafka.
+const waitTime = time.Second
+
+// leastUserTimeout is the least TCP_USER_TIMEOUT: it also ends a connection
+// whose client reads, but so slowly that its window stays closed (measured).
+const leastUserTimeout = time.Minute
+
+// toShard moves a connection from net.Conn to the raw descriptor that a shard
+// owns. It reports false, and has done nothing, where there are no shards or
+// the connection is not plain TCP. Counts and descriptor are the shard's when
+// it returns true, or have been given back.
+func (s *Server) toShard(c *conn, sub *subscription) bool {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	if !ok || len(s.shards) == 0 {
+		return false
+	}
+	fd, err := duplicate(tcp)
+	if err != nil {
+		c.Close()
+		s.stats.closed(closedError)
+		return true
+	}
+	if !c.handOver() {
+		unix.Close(fd)
+		return true
+	}
+	tcp.Close()
+	a := arrival{fd: fd, view: sub.view, lane: sub.lane, pend: sub.head, want: sub.start.want, bare: sub.bare, born: time.Now()}
+	if at := sub.start.at; at != nil {
+		a.cursor, a.last = at.Seq, at
+	}
+	s.send(a)
+	return true
+}
+
+// userTimeout is TCP_USER_TIMEOUT, milliseconds.
+func (s *Server) userTimeout() int {
+	return int(max(2*s.cfg.SlowClientTimeout, leastUserTimeout) / time.Millisecond)
+}
+
+// setPatience bounds how long a follower's client may be silent on the wire:
+// heartbeats alone would fill its send buffer only after hours.
+func (s *Server) setPatience(c *conn) {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, s.userTimeout())
+		})
+	}
+}
+
+// duplicate returns a descriptor of the connection that Go's poller does not
+// know. It stays non-blocking.
+func duplicate(tcp *net.TCPConn) (fd int, err error) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	cerr := raw.Control(func(old uintptr) {
+		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if cerr != nil {
+		return -1, cerr
+	}
+	return fd, err
+}
+
+// send gives an arrival to the next shard in turn.
+func (s *Server) send(a arrival) {
+	sh := s.shards[int(s.nextShard.Add(1))%len(s.shards)]
+	sh.inboxMu.Lock()
+	if sh.closed {
+		sh.inboxMu.Unlock()
+		s.drop(a, closedDrain)
+		return
+	}
+	sh.inbox = append(sh.inbox, a)
+	sh.inboxMu.Unlock()
+	if !sh.mail.Swap(true) {
+		select {
+		case sh.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drop closes an arrival that no shard took.
+func (s *Server) drop(a arrival, reason closedReason) {
+	unix.Close(a.fd)
+	s.leave(a.view)
+	s.sockets.Add(-1)
+	s.stats.closed(reason)
+}
+
+// refuseInbox closes the inbox and what is in it.
+func (sh *shard) refuseInbox() {
+	sh.inboxMu.Lock()
+	sh.closed = true
+	list := sh.inbox
+	sh.inbox = nil
+	sh.inboxMu.Unlock()
+	for _, a := range list {
+		sh.srv.drop(a, closedDrain)
+	}
+}
+
+// takeInbox adopts what has arrived.
+func (sh *shard) takeInbox() {
+	sh.mail.Store(false)
+	sh.inboxMu.Lock()
+	list := sh.inbox
+	sh.inbox = nil
+	sh.inboxMu.Unlock()
+	defer func() {
+		if len(list) > 0 { // a panic; the others are for the shard that starts again
+			sh.inboxMu.Lock()
+			sh.inbox = append(list, sh.inbox...)
+			sh.inboxMu.Unlock()
+			sh.mail.Store(true)
+		}
+	}()
+	for len(list) > 0 {
+		a := list[0]
+		list = list[1:]
+		sh.adopt(a)
+	}
+}
+
+// adopt makes an arrival a client: lagging, until it has taken what is its own.
+func (sh *shard) adopt(a arrival) {
+	s := sh.srv
+	_ = unix.SetsockoptInt(a.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, s.cfg.SendBuffer)
+	_ = unix.SetsockoptInt(a.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, s.userTimeout())
+	g := sh.group(a.view)
+	i := sh.place()
+	c := &sh.clients[i]
+	*c = client{fd: int32(a.fd), gen: c.gen, group: g, lane: a.lane, queued: c.queued, wrote: sh.tick, born: s.ticks(a.born),
+		lag: &lagging{pend: a.pend, cursor: a.cursor, last: a.last, want: a.want, since: sh.tick, window: sh.tick}}
+	if err := sh.poll.add(a.fd, i, c.gen); err != nil {
+		s.drop(a, closedError)
+		sh.free = append(sh.free, i)
+		return
+	}
+	if a.last != nil && g.liveClients() == 0 && len(g.lagging) == 0 {
+		g.moveTo(a.last)
+	}
+	if a.bare {
+		c.lag.ending, c.lag.reason = true, closedClient
+	}
+	c.state = stateFree
+	sh.move(i, stateLagging)
+	sh.own(c.lag, len(a.pend))
+	sh.due(i, sh.tick+s.tickCount(time.Second))
+	if sh.drainer != nil && !a.bare {
+		sh.end(i, closedDrain)
+	}
+	g.dirty = true
+	sh.step(i)
+}
+
+// place returns a free place for a client.
+func (sh *shard) place() uint32 {
+	if n := len(sh.free); n > 0 {
+		i := sh.free[n-1]
+		sh.free = sh.free[:n-1]
+		return i
+	}
+	sh.clients = append(sh.clients, client{})
+	return uint32(len(sh.clients) - 1)
+}
+
+// group returns what the shard knows of a view.
+func (sh *shard) group(v *view) *group {
+	g := sh.groups[v]
+	if g == nil {
+		g = &group{view: v, waker: ringbuf.NewWaker(sh.wake)}
+		g.moveTo(v.Ring.Newest())
+		v.Ring.Attach(g.waker)
+		sh.groups[v] = g
+		sh.order = append(sh.order, g)
+	}
+	return g
+}
+
+// tryWaiting looks after the clients of a group that are ahead.
+func (sh *shard) tryWaiting(g *group) {
+	newest := g.view.Ring.Newest()
+	if len(g.waiting) == 0 || newest == nil {
+		return
+	}
+	here := newest.Vector()
+	for k := len(g.waiting) - 1; k >= 0; k-- {
+		if i := g.waiting[k]; !sh.clients[i].lag.want.ahead(here) {
+			sh.tryStart(i)
+		}
+	}
+}
+
+// tryStart joins a waiting client to the shared bytes if the ring has come to
+// its position. One that has waited for long enough becomes a follower.
+func (sh *shard) tryStart(i uint32) {
+	c := &sh.clients[i]
+	if c.state != stateWaiting {
+		return
+	}
+	l, v := c.lag, c.group.view
+	if l.want.cold {
+		s := v.live()
+		switch {
+		case s.want == nil:
+			l.want, l.cursor, l.last = nil, s.at.Seq, s.at
+			sh.move(i, stateLagging)
+			sh.queue(i)
+			return
+		case s.want.cold:
+			return
+		}
+		l.want = s.want
+	}
+	if !l.want.long {
+		sh.begin(i, l.want)
+	}
+	if c.state == stateWaiting && (l.want.long || v.Source.Warm() && sh.tick-l.begun >= sh.srv.tickCount(waitTime)) {
+		sh.toFollower(i)
+	}
+}
+
+// toFollower gives a waiting client a goroutine of its own.
+func (sh *shard) toFollower(i uint32) {
+	c := &sh.clients[i]
+	v, ln, w, born := c.group.view, c.lane, c.lag.want, c.born
+	sh.poll.remove(int(c.fd))
+	file := os.NewFile(uintptr(c.fd), "")
+	nc, err := net.FileConn(file)
+	file.Close()
+	sh.forget(i)
+	s := sh.srv
+	if err != nil {
+		s.leave(v)
+		s.sockets.Add(-1)
+		s.stats.closed(closedError)
+		return
+	}
+	cc := &conn{Conn: nc, sockets: &s.sockets, stream: v, server: s}
+	s.launch(&follower{srv: s, conn: nc, owner: cc, view: v, lane: ln, want: w, born: s.started.Add(time.Duration(born) * s.unit), promote: true}, false)
+}
+
+// promote moves a follower's connection to a shard, where it goes on behind at.
+// It reports false, and has done nothing, where that cannot be.
+func (s *Server) promote(owner *conn, v *view, ln lane, at *ringbuf.Entry, born time.Time) bool {
+	tcp, ok := owner.Conn.(*net.TCPConn)
+	if !ok || len(s.shards) == 0 {
+		return false
+	}
+	fd, err := duplicate(tcp)
+	if err != nil {
+		return false
+	}
+	if !owner.handOver() {
+		unix.Close(fd)
+		return true
+	}
+	tcp.Close()
+	s.send(arrival{fd: fd, view: v, lane: ln, cursor: at.Seq, last: at, born: born})
+	return true
+}
+
+// shardClients counts the clients of all shards by what they are doing.
+func (s *Server) shardClients() (serving, waiting int64) {
+	for _, sh := range s.shards {
+		serving += sh.counts[stateLive].Load() + sh.counts[stateLagging].Load() + sh.counts[stateClosing].Load()
+		waiting += sh.counts[stateWaiting].Load()
+	}
+	return serving, waiting
+}
+
+// shardLag is how far the slowest shard is behind the head of a ring, entries.
+func (s *Server) shardLag() (n int64) {
+	for _, sh := range s.shards {
+		n = max(n, sh.behind.Load())
+	}
+	return n
+}

@@ -1,0 +1,14 @@
+package sse
+
+import "time"
+
+// alive reports whether every shard has turned its loop within d.
+func (s *Server) alive(d time.Duration) bool {
+	oldest := time.Now().Add(-d).UnixNano()
+	for _, sh := range s.shards {
+		if sh.turned.Load() < oldest {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,365 @@
+package sse
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse/position"
+)
+
+// The reasons of a gap notice that a resume can have.
+const (
+	gapExpired      = "expired"
+	gapTruncated    = "truncated"
+	gapRecreated    = "recreated"
+	gapOtherCluster = "other_cluster"
+	gapMissed       = "missed"
+	gapTopicRemoved = "topic_removed"
+	gapGone         = "partition_gone"
+)
+
+// lookUpTime bounds the one question a request may ask of Kafka before it is
+// answered: whether a partition exists that somebody else's id names.
+const lookUpTime = 3 * time.Second
+
+// complete makes an id whole over the partitions known now (DESIGN.md, resume,
+// step 0). since is where partitions start that the id leaves open, Unix
+// milliseconds; nil: at the live end. Errors are *refusal, errNeedsKafka and
+// errBeforeRing.
+func (v *view) complete(id position.ID, since *int64) (*want, error) {
+	c := completion{view: v, since: since, ours: id.Ours(), time: -1}
+	if err := c.refuseTopics(id); err != nil {
+		return nil, err // the request is wrong, whatever Kafka does
+	}
+	var begun ringbuf.Vector
+	if c.cold = !v.Source.Warm(); c.cold {
+		var ok bool
+		if begun, ok = v.Source.Live(); !ok {
+			return nil, errNeedsKafka
+		}
+	}
+	newest := v.Ring.Newest()
+	if newest == nil {
+		return nil, errNeedsKafka
+	}
+	c.live = newest.Vector()
+	copy(c.live.Pos, begun.Pos) // asked for first, so it knows no more partitions
+	c.want = &want{keys: c.live.Keys, pos: make([]ringbuf.Pos, len(c.live.Keys))}
+	if err := c.name(id); err != nil {
+		return nil, err
+	}
+	for i := range c.want.pos {
+		if err := c.place(i); err != nil {
+			return nil, err
+		}
+	}
+	return c.want, nil
+}
+
+// completion is the state of one call of complete.
+type completion struct {
+	view  *view
+	want  *want
+	live  ringbuf.Vector // the live end
+	cold  bool           // the ring is still being filled: what it lacks may come yet
+	since *int64
+	ours  bool
+	named map[partition]*position.Entry
+	topic map[string]epochMatch // the best match among the named partitions of a topic
+	time  int64                 // the id's own time: its largest timestamp, or -1
+}
+
+type partition struct {
+	topic string
+	id    int32
+}
+
+// epochMatch compares the epoch of an id's entry with this instance's.
+type epochMatch int
+
+const (
+	notNamed     epochMatch = iota
+	otherCluster            // offsets mean nothing here
+	otherTopic              // same cluster, topic re-created
+	sameEpoch
+)
+
+func match(id, here string) epochMatch {
+	idCluster, idTopic, _ := strings.Cut(id, ".")
+	cluster, topic, _ := strings.Cut(here, ".")
+	switch {
+	case id == "" || here == "":
+		return sameEpoch // made elsewhere: the offset is all there is
+	case idCluster != cluster && idCluster != "-" && cluster != "-":
+		return otherCluster
+	case idTopic != topic && idTopic != "-" && topic != "-":
+		return otherTopic
+	}
+	return sameEpoch
+}
+
+// refuseTopics returns an error when an id that is not ours names a topic of
+// another stream.
+func (c *completion) refuseTopics(id position.ID) error {
+	for i := range id.Entries {
+		if t := id.Entries[i].Topic; !c.ours && !c.view.topics[t] {
+			return topicNotAvailable(fmt.Sprintf("Topic %.250q is not part of the requested streams.", t))
+		}
+	}
+	return nil
+}
+
+// name sorts the entries of an id by partition and refuses too many of them.
+func (c *completion) name(id position.ID) error {
+	c.named = make(map[partition]*position.Entry, len(id.Entries))
+	c.topic = make(map[string]epochMatch)
+	known := make(map[partition]string, len(c.want.keys))
+	for _, k := range c.want.keys {
+		known[partition{k.Topic, k.Partition}] = k.Epoch
+	}
+	if !c.ours && len(id.Entries) > len(known)+len(c.view.topics) {
+		return badPosition(fmt.Sprintf("The position has %d entries, the stream has %d partitions.", len(id.Entries), len(known)))
+	}
+	for i := range id.Entries {
+		e := &id.Entries[i]
+		if !c.view.topics[e.Topic] {
+			c.tell(e, -1, gapTopicRemoved)
+			continue
+		}
+		if e.OfTopic {
+			continue
+		}
+		if e.HasTime {
+			c.time = max(c.time, e.Timestamp)
+		}
+		epoch, ok := known[partition{e.Topic, e.Partition}]
+		if !ok {
+			if err := c.unknown(e); err != nil {
+				return err
+			}
+			epoch = e.Epoch
+		}
+		c.named[partition{e.Topic, e.Partition}] = e
+		c.topic[e.Topic] = max(c.topic[e.Topic], match(e.Epoch, epoch))
+	}
+	return nil
+}
+
+// unknown deals with a partition that this instance has not found. In an id of
+// ours it stays as a position ahead until Kafka was asked.
+func (c *completion) unknown(e *position.Entry) error {
+	if c.ours {
+		c.want.absent = append(c.want.absent, *e)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpTime)
+	defer cancel()
+	n, exists, err := c.view.Source.LookUp(ctx, e.Topic)
+	if err != nil {
+		return errNeedsKafka
+	}
+	if !exists || int(e.Partition) >= n {
+		return badPosition(fmt.Sprintf("Topic %.250q has no partition %d.", e.Topic, e.Partition))
+	}
+	found := *e
+	if found.Epoch == "" {
+		found.Epoch = anyEpoch // an id of ours from here on
+	}
+	c.want.absent = append(c.want.absent, found)
+	return nil
+}
+
+// anyEpoch is the epoch of an entry of which neither tag is known.
+const anyEpoch = "-.-"
+
+// place decides where partition i starts.
+func (c *completion) place(i int) error {
+	k := c.want.keys[i]
+	e := c.named[partition{k.Topic, k.Partition}]
+	if e == nil {
+		return c.placeUnnamed(i)
+	}
+	asked := e.Offset
+	if !e.HasOffset {
+		asked = -1
+	}
+	switch match(e.Epoch, k.Epoch) {
+	case otherCluster:
+		if !e.HasTime {
+			c.want.pos[i] = c.live.Pos[i]
+			c.notice(i, asked, gapMissed)
+			return nil
+		}
+		if err := c.placeTime(i, e.Timestamp-1, false); err != nil {
+			return err
+		}
+		c.notice(i, asked, gapOtherCluster)
+		return nil
+	case otherTopic:
+		if err := c.placeEarliest(i); err != nil {
+			return err
+		}
+		c.notice(i, asked, gapRecreated)
+		return nil
+	}
+	switch {
+	case !e.HasOffset:
+		return c.placeTime(i, e.Timestamp-1, true)
+	case e.Offset == position.LiveEnd:
+		c.want.pos[i] = c.live.Pos[i]
+		return nil
+	case e.Offset == position.Earliest:
+		return c.placeEarliest(i)
+	}
+	p := ringbuf.Pos{Next: e.Offset, Time: ringbuf.NoTime}
+	if e.HasTime {
+		p.Time = e.Timestamp - 1
+	}
+	c.want.pos[i] = p
+	if first, ok := c.view.Ring.First(i); ok && p.Next < first {
+		// Older than Kafka and the ring hold, and nothing lies between.
+		c.want.pos[i].Next = first
+		c.notice(i, p.Next, gapExpired)
+	}
+	return nil
+}
+
+// placeUnnamed decides for a partition that the id does not name.
+func (c *completion) placeUnnamed(i int) error {
+	k := c.want.keys[i]
+	switch {
+	case !c.ours || len(c.topic) == 0:
+		if c.since == nil {
+			c.want.pos[i] = c.live.Pos[i]
+			return nil
+		}
+		if *c.since > time.Now().UnixMilli() {
+			c.want.pos[i] = c.live.Pos[i]
+			return nil
+		}
+		return c.placeTime(i, *c.since, false)
+	case c.topic[k.Topic] == sameEpoch || c.topic[k.Topic] == otherTopic:
+		// Added since: from its first record.
+		return c.placeEarliest(i)
+	case c.time < 0:
+		c.want.pos[i] = c.live.Pos[i]
+		c.notice(i, -1, gapMissed)
+		return nil
+	}
+	return c.placeTime(i, c.time-1, false)
+}
+
+// placeEarliest starts a partition at the first record there is.
+func (c *completion) placeEarliest(i int) error {
+	first, ok := c.view.Ring.First(i)
+	if !ok {
+		return errBeforeRing
+	}
+	c.want.pos[i] = ringbuf.Pos{Next: first, Time: ringbuf.NoTime}
+	return nil
+}
+
+// placeTime starts a partition at the first offset with a record time of at
+// least ms. delivered says that the client was given a record of exactly ms:
+// where that is the only one, it resumes behind it (PROTOCOL.md section 3).
+func (c *completion) placeTime(i int, ms int64, delivered bool) error {
+	if ms < 0 {
+		return c.placeEarliest(i)
+	}
+	e, ok := c.view.Ring.LocateTime(i, ms)
+	if !ok {
+		return errBeforeRing
+	}
+	if e == nil {
+		if c.cold {
+			return errNeedsKafka
+		}
+		c.want.pos[i] = c.live.Pos[i]
+		return nil
+	}
+	p := ringbuf.Pos{Next: e.Offset, Time: ms}
+	if delivered && e.Time == ms && !c.again(i, e) {
+		p.Next = e.Offset + 1
+	}
+	c.want.pos[i] = p
+	return nil
+}
+
+// again reports whether another record of the partition carries the time of e,
+// as far as times rise: one behind a later time is delivered in either case.
+func (c *completion) again(i int, e *ringbuf.Entry) bool {
+	for x := c.view.Ring.Record(i, e.Offset+1); x != nil && x.Time <= e.Time; x = c.view.Ring.Record(i, x.Offset+1) {
+		if x.Time == e.Time {
+			return true
+		}
+	}
+	return false
+}
+
+// notice adds a gap notice for partition i, whose new position is set.
+func (c *completion) notice(i int, asked int64, reason string) {
+	k := c.want.keys[i]
+	c.want.notices = append(c.want.notices, ringbuf.Notice{Topic: k.Topic, Partition: k.Partition, Asked: asked, Given: c.want.pos[i].Next, Reason: reason})
+}
+
+// tell adds a gap notice for an entry that has no partition here. Its topic is
+// a client's text, so it is told only if it can be one of Kafka's names.
+func (c *completion) tell(e *position.Entry, given int64, reason string) {
+	if !topicName(e.Topic) {
+		return
+	}
+	asked := e.Offset
+	if !e.HasOffset {
+		asked = -1
+	}
+	c.want.notices = append(c.want.notices, ringbuf.Notice{Topic: e.Topic, Partition: e.Partition, Asked: asked, Given: given, Reason: reason})
+}
+
+// topicName reports whether Kafka would accept s as the name of a topic
+// (org.apache.kafka.common.internals.Topic: 249 of [a-zA-Z0-9._-]).
+func topicName(s string) bool {
+	for i := range len(s) {
+		switch b := s[i]; {
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', b == '.', b == '_', b == '-':
+		default:
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 249
+}
+
+// entries is the want as an id of ours, to be completed again when the
+// partitions or epochs have changed under it.
+func (w *want) entries() position.ID {
+	id := position.ID{Entries: append([]position.Entry(nil), w.absent...)}
+	for i, k := range w.keys[:len(w.pos)] {
+		e := position.Entry{Topic: k.Topic, Partition: k.Partition, Offset: w.pos[i].Next, HasOffset: true, Epoch: k.Epoch}
+		if w.pos[i].Time != ringbuf.NoTime {
+			e.Timestamp, e.HasTime = w.pos[i].Time+1, true
+		}
+		id.Entries = append(id.Entries, e)
+	}
+	return id
+}
+
+// vector is the want as a vector, absent partitions included.
+func (w *want) vector() ringbuf.Vector {
+	v := ringbuf.Vector{Keys: w.keys[:len(w.pos)], Pos: w.pos}
+	if len(w.absent) == 0 {
+		return v
+	}
+	v.Keys = append([]ringbuf.Key(nil), v.Keys...)
+	v.Pos = append([]ringbuf.Pos(nil), v.Pos...)
+	for _, e := range w.absent {
+		p := ringbuf.Pos{Next: e.Offset, Time: ringbuf.NoTime}
+		if e.HasTime {
+			p.Time = e.Timestamp - 1
+		}
+		v.Keys = append(v.Keys, ringbuf.Key{Topic: e.Topic, Partition: e.Partition, Epoch: e.Epoch})
+		v.Pos = append(v.Pos, p)
+	}
+	return v
+}

@@ -1,0 +1,341 @@
+package sse
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"os"
+	"time"
+
+	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse/frame"
+)
+
+// A follower is the general path: a goroutine per connection with blocking
+// writes. It serves whatever is not live and identical for everyone: clients
+// that are ahead of this instance, TLS, and systems without epoll. One that has
+// caught up on a plain TCP connection goes to a shard.
+type follower struct {
+	srv     *Server
+	conn    net.Conn // what is written to: TCP or TLS
+	owner   *conn    // owns the counts; conn is it or lies above it
+	view    *view
+	lane    lane
+	head    []byte
+	want    *want
+	at      *ringbuf.Entry // the last entry given
+	born    time.Time
+	promote bool // to a shard, once it has caught up
+
+	wake      chan struct{} // the ring moved, or something else did
+	gone      chan struct{} // closed by the reader when the client has gone
+	heartbeat *time.Timer
+	drain     <-chan time.Time
+	age       <-chan time.Time
+	waited    time.Duration // spent in writes since rate was measured
+	taken     int64         // bytes in that time
+	out       []byte        // scratch for private bytes
+}
+
+// followerBatch is how many bytes a follower writes between two looks at its
+// deadline and at the reasons to end.
+const followerBatch = 32 << 10
+
+// follow serves a connection as a follower.
+func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
+	s.setPatience(owner)
+	s.launch(&follower{srv: s, conn: nc, owner: owner, view: sub.view, lane: sub.lane, head: sub.head, want: sub.start.want, at: sub.start.at, born: time.Now()}, sub.bare)
+}
+
+// launch starts a follower. bare: nothing follows its head.
+func (s *Server) launch(f *follower, bare bool) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		f.owner.Close()
+		s.stats.closed(closedDrain)
+		return
+	}
+	s.followers.Add(1)
+	s.mu.Unlock()
+	go func() {
+		defer s.followers.Done()
+		reason := closedPanic
+		defer func() {
+			if p := recover(); p != nil {
+				s.logPanic("follower", p)
+			}
+			if f.owner.Close() == nil {
+				s.stats.closed(reason)
+			}
+		}()
+		reason = f.run(bare)
+	}()
+}
+
+var (
+	errGone    = errors.New("client has gone")
+	errDrain   = errors.New("draining")
+	errAge     = errors.New("connection is old enough")
+	errSlow    = errors.New("client is too slow")
+	errBlocked = errors.New("client took nothing for too long")
+	errStopped = errors.New("server has stopped")
+	errMoved   = errors.New("connection is a shard's now")
+)
+
+// run is the life of a follower. It returns why the connection ended.
+func (f *follower) run(bare bool) closedReason {
+	s := f.srv
+	f.wake = make(chan struct{}, 1)
+	f.gone = make(chan struct{})
+	f.heartbeat = time.NewTimer(f.beat())
+	defer f.heartbeat.Stop()
+	s.stats.followers.Add(1)
+	defer s.stats.followers.Add(-1)
+	f.view.waker.add(f)
+	defer f.view.waker.remove(f)
+	reading := f.startReading()
+	if d := s.cfg.MaxConnectionAge; d > 0 {
+		f.age = time.After(time.Until(f.born.Add(d - rand.N(d/5+1))))
+	}
+	err := f.write(f.head)
+	f.head = nil
+	if err == nil && !bare {
+		err = f.serve()
+	}
+	for err == errMoved {
+		// The reader must be off the connection before the shard is on it.
+		_ = f.conn.SetReadDeadline(time.Unix(1, 0))
+		<-reading
+		select {
+		case <-f.gone:
+			err = errGone
+		default:
+			if s.promote(f.owner, f.view, f.lane, f.at, f.born) {
+				return closedClient // not counted: the socket is not ours any more
+			}
+			// No descriptor for the move: it stays.
+			f.promote = false
+			_ = f.conn.SetReadDeadline(time.Time{})
+			reading = f.startReading()
+			err = f.serve()
+		}
+	}
+	return f.finish(err, bare)
+}
+
+// startReading starts the reader, which closes the channel when it ends.
+func (f *follower) startReading() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.read()
+	}()
+	return done
+}
+
+// read takes what the client sends, to learn when it goes.
+func (f *follower) read() {
+	buf := make([]byte, 64)
+	for {
+		if _, err := f.conn.Read(buf); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				close(f.gone)
+			}
+			return
+		}
+	}
+}
+
+// serve writes events until there is a reason to end.
+func (f *follower) serve() error {
+	for {
+		if f.at == nil {
+			if err := f.catchUp(); err != nil {
+				return err
+			}
+		}
+		if f.promote {
+			return errMoved
+		}
+		err := f.shared()
+		if err != errAgain {
+			return err
+		}
+		// The ring has left us behind: from the position we are at.
+		v := f.at.Vector()
+		f.at, f.want = nil, &want{pos: v.Pos, keys: v.Keys}
+	}
+}
+
+// shared writes the same batches that everyone gets. It returns errAgain when
+// the ring has evicted what comes next.
+func (f *follower) shared() error {
+	ring := f.view.Ring
+	for {
+		to, ok := span(ring, f.at.Seq, ring.Head(), f.srv.batchLimit)
+		if !ok {
+			return errAgain
+		}
+		if to == f.at.Seq {
+			if _, err := f.wait(nil); err != nil {
+				return err
+			}
+			continue
+		}
+		b := f.lane.build(ring, f.at.Seq, to)
+		if b == nil {
+			return errAgain
+		}
+		if err := f.write(b.bytes); err != nil {
+			return err
+		}
+		f.at = b.last
+		f.srv.stats.wrote(f.view, b, 1, 1, time.Now())
+	}
+}
+
+// wait returns when the ring may have moved or ask has fired (asked), and an
+// error when there is a reason to end.
+func (f *follower) wait(ask <-chan time.Time) (asked bool, _ error) {
+	drain := f.srv.drain
+	for {
+		if f.drain != nil {
+			drain = nil
+		}
+		select {
+		case <-f.wake:
+			return false, nil
+		case <-ask:
+			return true, nil
+		case <-f.heartbeat.C:
+			if err := f.write(heartbeats[f.lane]); err != nil {
+				return false, err
+			}
+		case <-drain:
+			f.drain = time.After(rand.N(time.Duration(drainShare*float64(f.srv.drainTime)) + 1))
+		case <-f.drain:
+			return false, errDrain
+		case <-f.age:
+			return false, errAge
+		case <-f.gone:
+			return false, errGone
+		case <-f.srv.ctx.Done():
+			return false, errStopped
+		}
+	}
+}
+
+// due returns a reason to end that has come while there was data to write.
+func (f *follower) due() error {
+	select {
+	case <-f.drain:
+		return errDrain
+	case <-f.age:
+		return errAge
+	case <-f.gone:
+		return errGone
+	case <-f.srv.ctx.Done():
+		return errStopped
+	case <-f.srv.drain:
+		if f.drain == nil {
+			f.drain = time.After(rand.N(time.Duration(drainShare*float64(f.srv.drainTime)) + 1))
+		}
+	default:
+	}
+	return nil
+}
+
+// write writes whole chunks, with a deadline that progress renews. After an
+// error other than errSlow the connection is inside an event.
+func (f *follower) write(b []byte) error {
+	if len(b) == 0 {
+		return f.due() // no traffic, so the heartbeat stays due
+	}
+	begun, size := time.Now(), len(b)
+	for len(b) > 0 {
+		_ = f.conn.SetWriteDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
+		n, err := f.conn.Write(b[:min(len(b), followerBatch)])
+		b = b[n:]
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return errBlocked
+			}
+			return errGone
+		}
+	}
+	f.srv.stats.writes.Inc()
+	f.heartbeat.Reset(f.beat())
+	f.waited += time.Since(begun)
+	f.taken += int64(size)
+	if f.waited > f.srv.cfg.rateWindow {
+		slow := float64(f.taken) < float64(f.srv.cfg.MinRate)*f.waited.Seconds()
+		f.waited, f.taken = 0, 0
+		if slow {
+			return errSlow
+		}
+	}
+	return f.due()
+}
+
+func (f *follower) beat() time.Duration {
+	d := f.srv.cfg.Heartbeat
+	return d - rand.N(d/5+1)
+}
+
+// finish ends the connection: cleanly where the client can still be told.
+func (f *follower) finish(err error, bare bool) closedReason {
+	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errSlow: closedSlow, errBlocked: closedBlocked}
+	reason, ok := reasons[err]
+	if !ok {
+		reason = closedClient
+	}
+	switch {
+	case err == errBlocked:
+		if tcp, ok := f.owner.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		return reason
+	case err == errGone, err == errStopped:
+		return reason
+	}
+	_ = f.conn.SetDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
+	if !bare {
+		if _, err := f.conn.Write(f.srv.ending(f.lane, reason)); err != nil {
+			return reason
+		}
+	}
+	if half, ok := f.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	select {
+	case <-f.gone:
+	case <-time.After(time.Second):
+	case <-f.srv.ctx.Done():
+	}
+	return reason
+}
+
+// ending is what a client gets behind its last event.
+func (s *Server) ending(l lane, reason closedReason) (b []byte) {
+	if l&laneLines == 0 {
+		switch reason {
+		case closedDrain:
+			b = l.appendBody(b, frame.Closing(nil, s.retry(s.drainTime/2), frame.Drain))
+		case closedAge:
+			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Age))
+		case closedSlow:
+			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Slow))
+		}
+	}
+	if l&laneBare == 0 {
+		b = append(b, frame.Terminator...)
+	}
+	return b
+}
+
+// askContext bounds one question to Kafka by the life of the connection.
+func (f *follower) askContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(f.srv.ctx, lookUpTime)
+}

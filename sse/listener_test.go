@@ -1,0 +1,245 @@
+package sse
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A socket beyond every bound gets an answer that it can read, and those that
+// are there are not disturbed.
+func TestAcceptedSocketsAreBounded(t *testing.T) {
+	p := newPublisher(100, 1)
+	s, addr := serve(t, p, func(c *Config) { c.MaxConnections = 2 })
+	var open []net.Conn
+	for range 2 + refusals {
+		open = append(open, dial(t, addr, ""))
+	}
+	until(t, "all are accepted", func() bool { return s.sockets.Load() == 2+refusals })
+	for range 5 {
+		if got := answer(t, addr, "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n"); got != bare503 {
+			t.Fatalf("got %q", got)
+		}
+	}
+	if n := metric(t, s, `ringcast_connections_refused_total{reason="sockets"}`); n != 5 {
+		t.Errorf("%v counted", n)
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	until(t, "sockets are given back", func() bool { return s.sockets.Load() == 0 })
+	_, r := get(t, addr, "/v2/stream/s", "")
+	block(t, r)
+}
+
+// However a client goes, it is noticed and nothing stays counted.
+func TestCountsAreExact(t *testing.T) {
+	bothPaths(t, func(t *testing.T, change func(*Config)) {
+		p := newPublisher(100, 1)
+		s, addr := serve(t, p, change)
+		const request = "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n"
+		greeted := func(t *testing.T) *net.TCPConn {
+			c := dial(t, addr, request)
+			if _, err := bufio.NewReader(c).ReadString(':'); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		f := func(name string, leave func(t *testing.T)) {
+			t.Helper()
+			t.Run(name, func(t *testing.T) {
+				for range 20 {
+					leave(t)
+				}
+				until(t, "all are gone", func() bool {
+					return s.sockets.Load() == 0 && s.Connections() == 0 && s.views[0].connections.Load() == 0 &&
+						closedFor(t, s, closedClient) == metric(t, s, `ringcast_connections_total{stream="s"}`)
+				})
+			})
+		}
+		f("FIN", func(t *testing.T) { greeted(t).Close() })
+		f("RST", func(t *testing.T) {
+			c := greeted(t)
+			_ = c.SetLinger(0)
+			c.Close()
+		})
+		f("half-close", func(t *testing.T) {
+			c := greeted(t)
+			_ = c.CloseWrite()
+			_, _ = io.Copy(io.Discard, c)
+		})
+		f("during the greeting", func(t *testing.T) {
+			c := dial(t, addr, request)
+			_ = c.SetLinger(0)
+			c.Close()
+		})
+		f("before a request", func(t *testing.T) { dial(t, addr, "GET /v2/str").Close() })
+		f("HEAD", func(t *testing.T) { answer(t, addr, "HEAD /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n") })
+		f("refused", func(t *testing.T) {
+			answer(t, addr, "GET /v2/stream/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		})
+	})
+}
+
+// churned is how many connections come and go in the test of that.
+const churned = 10_000
+
+func TestChurnLeavesNothing(t *testing.T) {
+	p := newPublisher(100, 1)
+	s, addr := serve(t, p, nil)
+	const goers = 16
+	done := make(chan error, goers)
+	for g := range goers {
+		go func() {
+			buf := make([]byte, 64)
+			for n := range churned / goers {
+				c, err := net.Dial("tcp", addr)
+				if err != nil {
+					done <- err
+					return
+				}
+				// Some go before they ask, some before the answer, most after it.
+				if n%8 != 0 {
+					_, err = io.WriteString(c, "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n")
+				}
+				if n%8 > 1 && err == nil {
+					_, err = c.Read(buf)
+				}
+				if (n+g)%2 == 0 {
+					_ = c.(*net.TCPConn).SetLinger(0) // and no port is left waiting
+				}
+				c.Close()
+				if err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for i := int64(0); i < goers; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			i++
+		default:
+			p.publish(0, p.ring.Position().Pos[0].Next, `{"x":1}`)
+			time.Sleep(time.Millisecond)
+		}
+	}
+	until(t, "nothing is left", func() bool {
+		return s.Connections() == 0 && s.sockets.Load() == 0 && closedFor(t, s, closedClient) == metric(t, s, `ringcast_connections_total{stream="s"}`)
+	})
+	for _, sh := range s.shards {
+		for i := range sh.counts {
+			if n := sh.counts[i].Load(); n != 0 {
+				t.Errorf("shard %d has %d clients in state %d", sh.id, n, i)
+			}
+		}
+	}
+}
+
+// fewDescriptors has the test binary serve with so few descriptors.
+const fewDescriptors = "RINGCAST_TEST_DESCRIPTORS"
+
+// serveWithFewDescriptors says its address, and how many streams it serves for
+// every line that it reads.
+func serveWithFewDescriptors() {
+	few := syscall.Rlimit{Cur: 48, Max: 48}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
+		panic(err)
+	}
+	s, err := New(testConfig(newPublisher(100, 1)))
+	if err != nil {
+		panic(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go func() { panic(fmt.Sprint("Serve ended: ", s.Serve(ln))) }()
+	fmt.Println(ln.Addr())
+	for in := bufio.NewReader(os.Stdin); ; {
+		if _, err := in.ReadString('\n'); err != nil {
+			os.Exit(0)
+		}
+		fmt.Println(s.Connections())
+	}
+}
+
+// Without a descriptor left a client is told so, and accepting goes on when
+// there are some again.
+func TestOutOfDescriptors(t *testing.T) {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), fewDescriptors+"=1")
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		if err := child.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	said := bufio.NewReader(out)
+	ask := func() string {
+		line, err := said.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(line)
+	}
+	addr := ask()
+	serving := func() string {
+		fmt.Fprintln(in)
+		return ask()
+	}
+
+	var open []*net.TCPConn
+	refused := 0
+	for refused < 5 {
+		c := dial(t, addr, "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n")
+		b := make([]byte, len("HTTP/1.1 200 OK"))
+		if _, err := io.ReadFull(c, b); err != nil {
+			t.Fatalf("connection %d: %v", len(open), err)
+		}
+		if !strings.HasSuffix(string(b), "200 OK") {
+			refused++
+			if rest, err := io.ReadAll(c); err != nil || string(b)+string(rest) != bare503 {
+				t.Fatalf("%q %q %v", b, rest, err)
+			}
+			continue
+		}
+		if open = append(open, c); len(open) > 48 {
+			t.Fatal("more streams than descriptors")
+		}
+	}
+	if len(open) < 10 {
+		t.Errorf("only %d streams", len(open))
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	until(t, "they are given back", func() bool { return serving() == "0" })
+	for range 5 {
+		begins(t, dial(t, addr, "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 OK\r\n")
+	}
+}

@@ -1,0 +1,197 @@
+package sse
+
+import (
+	"time"
+
+	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse/position"
+)
+
+const (
+	// firstAsk is how long a follower that is ahead of this instance waits
+	// before it asks Kafka; then twice as long each time, up to lastAsk.
+	firstAsk = 500 * time.Millisecond
+	lastAsk  = 30 * time.Second
+)
+
+// asker is when a follower that is ahead asks Kafka next.
+type asker struct {
+	timer    *time.Timer
+	patience time.Duration
+}
+
+func newAsker() *asker { return &asker{time.NewTimer(firstAsk), firstAsk} }
+
+// asked doubles the time until the next question.
+func (a *asker) asked() {
+	a.patience = min(2*a.patience, lastAsk)
+	a.timer.Reset(a.patience)
+}
+
+// catchUp writes events under the client's own ids until the shared bytes
+// behind f.at are exactly what it lacks. Its end does not depend on new
+// records: what keeps it ahead is asked of Kafka.
+func (f *follower) catchUp() error {
+	s := f.srv
+	s.private.Add(1)
+	defer s.private.Add(-1)
+	ask := newAsker()
+	defer ask.timer.Stop()
+	for {
+		c, err := f.begin(ask)
+		if err != nil {
+			return err
+		}
+		if f.at != nil {
+			return nil
+		}
+		s.stats.gapsOf(f.view, f.want.notices)
+		if err := f.write(f.lane.appendNotices(nil, f.want.notices)); err != nil {
+			return err
+		}
+		err = f.walk(c, ask)
+		if err == nil {
+			f.at, f.want = c.at, nil
+			return nil
+		}
+		if err != errAgain {
+			return err
+		}
+		// Everything given so far is in the reader's own position.
+		f.want = &want{pos: c.u.Pos, keys: c.u.Keys}
+	}
+}
+
+// begin returns a reader at the position that f wants, once all of it is known
+// here. For a connection without a position f.at may be set instead.
+func (f *follower) begin(ask *asker) (*catchUp, error) {
+	look := true // ask Kafka about what is not known here: at once, then when it is time
+	for {
+		w := f.want
+		if w.cold {
+			st := f.view.live()
+			if f.at = st.at; f.at != nil {
+				return nil, nil
+			}
+			if f.want = st.want; !f.want.cold {
+				continue
+			}
+			asked, err := f.wait(ask.timer.C)
+			if err != nil {
+				return nil, err
+			}
+			if asked {
+				ask.asked()
+			}
+			continue
+		}
+		if len(w.absent) > 0 && look {
+			if err := f.lookUp(w); err != nil {
+				return nil, err
+			}
+		}
+		look = false
+		c, err := f.view.catchUp(w)
+		if err == errAgain || len(w.absent) > 0 {
+			var n *want
+			if n, err = f.view.complete(w.entries(), nil); err == nil {
+				n.notices = append(w.notices[:len(w.notices):len(w.notices)], n.notices...)
+				f.want = n
+			}
+		}
+		switch {
+		case err == errNeedsKafka, err == nil && len(f.want.absent) > 0:
+			// It exists and has not been found yet, or Kafka is away.
+			if look, err = f.wait(ask.timer.C); err != nil {
+				return nil, err
+			}
+			if look {
+				ask.asked()
+			}
+		case err != nil:
+			return nil, errSlow // no longer in the ring
+		case f.want == w:
+			return c, nil
+		}
+	}
+}
+
+// walk gives what the reader finds until it is joined to the shared bytes.
+// errAgain: the ring has changed under it.
+func (f *follower) walk(c *catchUp, ask *asker) error {
+	for {
+		joined, err := false, error(nil)
+		f.out = f.out[:0]
+		given := c.events
+		for !joined && err == nil && len(f.out) < followerBatch {
+			f.out, joined, err = c.step(f.out, f.lane)
+		}
+		if werr := f.write(f.out); werr != nil {
+			return werr
+		}
+		f.srv.stats.wroteShort(f.view, len(f.out), c.events-given)
+		switch {
+		case joined:
+			return nil
+		case err == errHead:
+			asked, err := f.wait(ask.timer.C)
+			if err != nil {
+				return err
+			}
+			if asked {
+				if err := f.askEnd(c); err != nil {
+					return err
+				}
+				ask.asked()
+			}
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// lookUp asks whether the partitions exist that this instance has not found.
+// Those that do not are dropped, and the client is told.
+func (f *follower) lookUp(w *want) error {
+	var left []position.Entry
+	for _, e := range w.absent {
+		ctx, cancel := f.askContext()
+		n, exists, err := f.view.Source.LookUp(ctx, e.Topic)
+		cancel()
+		if err != nil || exists && int(e.Partition) < n {
+			left = append(left, e)
+			continue
+		}
+		asked := e.Offset
+		if !e.HasOffset {
+			asked = -1
+		}
+		w.notices = append(w.notices, ringbuf.Notice{Topic: e.Topic, Partition: e.Partition, Asked: asked, Given: -1, Reason: gapGone})
+	}
+	w.absent = left
+	return f.due()
+}
+
+// askEnd asks the leaders of the partitions in which the client is ahead
+// whether its position lies behind the end. Where it does, the client goes on
+// at the end there is now, and is told.
+func (f *follower) askEnd(c *catchUp) error {
+	var notices []ringbuf.Notice
+	for i := range c.u.Pos {
+		next := c.u.Pos[i].Next
+		if i < len(c.w.Pos) && c.w.Pos[i].Next >= next {
+			continue
+		}
+		k := c.u.Keys[i]
+		ctx, cancel := f.askContext()
+		end, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, next)
+		cancel()
+		if err != nil || !past {
+			continue
+		}
+		c.u.Pos[i].Next = end
+		notices = append(notices, ringbuf.Notice{Topic: k.Topic, Partition: k.Partition, Asked: next, Given: end, Reason: gapTruncated})
+		f.srv.stats.gap(f.view, gapTruncated)
+	}
+	return f.write(f.lane.appendNotices(nil, notices))
+}

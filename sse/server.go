@@ -1,0 +1,248 @@
+// Package sse puts rings of events in front of HTTP clients as Server-Sent
+// Events and newline-delimited JSON: routes, ids, fan-out, limits. It reaches
+// Kafka only through Source.
+package sse
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+)
+
+// Config says how to serve. Sizes are bytes.
+type Config struct {
+	Streams           []Stream
+	BasePath          string // of the streams, starts with a slash and ends without
+	MaxConnections    int    // streams at a time
+	Heartbeat         time.Duration
+	Retry             time.Duration // 0: no retry line
+	MaxConnectionAge  time.Duration // 0: none
+	SlowClientTimeout time.Duration // a client that takes no byte for so long is reset
+	MinRate           int64         // per second over a minute (rateWindow) in which data waited; 0: none
+	PendingBytes      int64         // kept alive for clients that are behind
+	MaxRequestBytes   int           // request line and headers
+	Linger            time.Duration // waited for more events before a write; 0: none
+	SendBuffer        int           // SO_SNDBUF
+	HeaderTimeout     time.Duration
+	CORSOrigins       []string      // empty: no header; {"*"}; or a list
+	TLS               *tls.Config   // nil: plain HTTP
+	Shards            int           // 0: one per processor; tests may want another number
+	rateWindow        time.Duration // over which MinRate is averaged; 0: a minute
+	NoShards          bool          // every client a goroutine, as where there is no epoll
+
+	Log     zerolog.Logger
+	Metrics *metrics.Set
+}
+
+// drainShare is the part of the drain time over which ends are spread; the
+// rest is for clients to take them.
+const drainShare = 0.8
+
+// Server serves streams. Serve runs it, Drain ends its clients, Close the rest.
+type Server struct {
+	// Set at construction.
+	cfg    Config
+	views  []*view
+	routes map[string]*view // by name and alias
+	http   *fasthttp.Server
+	shards []*shard
+	stats  *stats
+	log    zerolog.Logger
+	// batchLimit is what one write may carry, bytes, unless one event is
+	// larger: a socket takes 98-131 KB with a send buffer of 64 KiB before the
+	// first ACK (measured), and a larger batch would be a short write for
+	// everybody on a path with a round-trip time.
+	batchLimit int
+	started    time.Time
+	unit       time.Duration // of the wheel on which heartbeats and deadlines stand
+
+	connections atomic.Int64 // streams, on their way in or being served
+	sockets     atomic.Int64 // accepted and not closed
+	pending     atomic.Int64 // bytes kept alive for clients that are behind
+	nextShard   atomic.Uint32
+	private     atomic.Int64 // followers catching up under their own ids
+
+	// adopting limits how many connections leave fasthttp at a time: each does
+	// system calls, and a herd of them would make a herd of threads.
+	adopting chan struct{}
+
+	// drain is closed when the clients have to go; drainTime is set before.
+	drain     chan struct{}
+	drainOnce sync.Once
+	drainTime time.Duration
+
+	// ctx ends when everything has to stop at once.
+	ctx       context.Context
+	cancel    context.CancelFunc
+	followers sync.WaitGroup
+
+	mu     sync.Mutex
+	lns    []net.Listener // being served, guarded by mu
+	closed bool           // no follower starts any more, guarded by mu
+}
+
+// New returns a server for the streams of cfg. It fails when two streams claim
+// the same route.
+func New(cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg, routes: make(map[string]*view), log: cfg.Log, drain: make(chan struct{}), adopting: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if s.cfg.Metrics == nil {
+		s.cfg.Metrics = metrics.NewSet()
+	}
+	for _, st := range cfg.Streams {
+		v := newView(st)
+		s.views = append(s.views, v)
+		for _, name := range append([]string{st.Name}, st.Aliases...) {
+			if s.routes[name] != nil {
+				return nil, fmt.Errorf("route %q belongs to stream %q already", name, s.routes[name].Name)
+			}
+			s.routes[name] = v
+		}
+	}
+	if s.cfg.rateWindow == 0 {
+		s.cfg.rateWindow = time.Minute
+	}
+	s.batchLimit = max(1, min(cfg.SendBuffer/2, 32<<10))
+	s.started = time.Now()
+	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
+	s.stats = newStats(s, s.cfg.Metrics)
+	s.shards = s.startShards()
+	for _, v := range s.views {
+		v.waker.start(s, v)
+	}
+	s.http = &fasthttp.Server{
+		Handler:               s.handle,
+		ErrorHandler:          s.malformed,
+		Name:                  "",
+		NoDefaultServerHeader: true,
+		NoDefaultDate:         true,
+		ReadTimeout:           cfg.HeaderTimeout,
+		WriteTimeout:          cfg.HeaderTimeout,
+		IdleTimeout:           max(cfg.HeaderTimeout, time.Minute),
+		ReadBufferSize:        cfg.MaxRequestBytes,
+		MaxRequestBodySize:    1, // bytes; a stream takes no body
+		ReduceMemoryUsage:     true,
+		MaxIdleWorkerDuration: 2 * time.Second, // a herd's goroutines are not kept
+		KeepHijackedConns:     true,
+		CloseOnShutdown:       true,
+		NoDefaultContentType:  true,
+		SecureErrorLogMessage: true,
+		Concurrency:           cfg.MaxConnections + refusals + 1,
+		Logger:                quietLogger{},
+	}
+	return s, nil
+}
+
+// quietLogger drops what fasthttp would log: every line of it can be caused by
+// a client.
+type quietLogger struct{}
+
+func (quietLogger) Printf(string, ...any) {}
+
+// Serve accepts connections from ln until Drain or Close. It returns nil then.
+func (s *Server) Serve(ln net.Listener) error {
+	counted := newListener(ln, s.cfg.MaxConnections+refusals, &s.sockets, func() { s.stats.refused(refusedSockets) })
+	var l net.Listener = counted
+	if s.cfg.TLS != nil {
+		l = tls.NewListener(l, s.cfg.TLS)
+	}
+	s.mu.Lock()
+	select {
+	case <-s.drain:
+		s.mu.Unlock()
+		return counted.Close()
+	default:
+	}
+	s.lns = append(s.lns, counted)
+	s.mu.Unlock()
+	err := s.http.Serve(l)
+	if errors.Is(err, net.ErrClosed) || s.draining() {
+		return nil
+	}
+	return err
+}
+
+// Drain stops accepting and ends every client at an event boundary, spread
+// over d, each with a retry time in proportion to it. It returns when all are
+// gone, or with the context's error.
+func (s *Server) Drain(ctx context.Context, d time.Duration) error {
+	s.drainOnce.Do(func() {
+		s.drainTime = d
+		s.mu.Lock()
+		close(s.drain)
+		for _, ln := range s.lns {
+			ln.Close()
+		}
+		s.mu.Unlock()
+	})
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.connections.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Close ends everything at once. Call it last, once.
+func (s *Server) Close() {
+	s.drainOnce.Do(func() {
+		s.mu.Lock()
+		close(s.drain)
+		for _, ln := range s.lns {
+			ln.Close()
+		}
+		s.mu.Unlock()
+	})
+	s.cancel()
+	s.stopShards()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.followers.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.http.ShutdownWithContext(ctx)
+}
+
+func (s *Server) draining() bool {
+	select {
+	case <-s.drain:
+		return true
+	default:
+		return false
+	}
+}
+
+// enter counts a connection of a stream; false when the instance is full.
+func (s *Server) enter(v *view) bool {
+	if s.connections.Add(1) > int64(s.cfg.MaxConnections) {
+		s.connections.Add(-1)
+		return false
+	}
+	v.connections.Add(1)
+	v.metrics.total.Inc()
+	return true
+}
+
+// leave takes back what enter counted.
+func (s *Server) leave(v *view) {
+	v.connections.Add(-1)
+	s.connections.Add(-1)
+}
+
+// Connections is the number of streams being served.
+func (s *Server) Connections() int { return int(s.connections.Load()) }

@@ -1,0 +1,144 @@
+package sse
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/ringcast/ringcast/ringbuf"
+)
+
+// closedReason is a label of ringcast_connections_closed_total.
+type closedReason string
+
+// The closed set of reasons for which a stream ends.
+const (
+	closedClient  closedReason = "client"
+	closedDrain   closedReason = "drain"
+	closedAge     closedReason = "age"
+	closedSlow    closedReason = "slow"    // below min_rate, or out of the ring
+	closedBlocked closedReason = "blocked" // took no byte for slow_client_timeout
+	closedPending closedReason = "pending" // pending_bytes were full
+	closedError   closedReason = "error"
+	closedPanic   closedReason = "panic"
+)
+
+var closedReasons = []closedReason{closedClient, closedDrain, closedAge, closedSlow, closedBlocked, closedPending, "token", "removed", closedError, closedPanic}
+
+// stats are the server's own metrics (CONFIG.md). What is counted per delivery
+// is counted once per round and view.
+type stats struct {
+	writes      *metrics.Counter
+	shortWrites *metrics.Counter
+	lagging     *metrics.Histogram
+	close       map[closedReason]*metrics.Counter
+	refuse      map[refusedReason]*metrics.Counter
+	resumes     map[string][]*metrics.Counter // by stream and resumeFrom
+	gaps        map[string]*metrics.Counter   // by stream and reason, those a resume tells
+	followers   atomic.Int64
+}
+
+// viewMetrics are the counters of one stream.
+type viewMetrics struct {
+	total      *metrics.Counter
+	deliveries *metrics.Counter
+	bytes      *metrics.Counter
+	lag        *metrics.Histogram
+}
+
+var resumeGaps = []string{gapExpired, gapTruncated, gapRecreated, gapOtherCluster, gapMissed, gapTopicRemoved, gapGone}
+
+func newStats(s *Server, set *metrics.Set) *stats {
+	st := &stats{
+		writes:      set.NewCounter("ringcast_writes_total"),
+		shortWrites: set.NewCounter("ringcast_short_writes_total"),
+		lagging:     set.NewHistogram("ringcast_client_lag_events"),
+		close:       make(map[closedReason]*metrics.Counter),
+		refuse:      make(map[refusedReason]*metrics.Counter),
+		resumes:     make(map[string][]*metrics.Counter),
+		gaps:        make(map[string]*metrics.Counter),
+	}
+	for _, r := range closedReasons {
+		st.close[r] = set.NewCounter(fmt.Sprintf("ringcast_connections_closed_total{reason=%q}", string(r)))
+	}
+	for _, r := range refusedReasons {
+		st.refuse[r] = set.NewCounter(fmt.Sprintf("ringcast_connections_refused_total{reason=%q}", string(r)))
+	}
+	for _, v := range s.views {
+		label := fmt.Sprintf("{stream=%q}", v.Name)
+		v.metrics = viewMetrics{
+			total:      set.NewCounter("ringcast_connections_total" + label),
+			deliveries: set.NewCounter("ringcast_deliveries_total" + label),
+			bytes:      set.NewCounter("ringcast_delivery_bytes_total" + label),
+			lag:        set.NewHistogram("ringcast_delivery_lag_seconds" + label),
+		}
+		set.NewGauge("ringcast_connections"+label, func() float64 { return float64(v.connections.Load()) })
+		for _, from := range resumeNames {
+			st.resumes[v.Name] = append(st.resumes[v.Name], set.NewCounter(fmt.Sprintf("ringcast_resumes_total{stream=%q,from=%q}", v.Name, from)))
+		}
+		for _, r := range resumeGaps {
+			st.gaps[v.Name+" "+r] = set.GetOrCreateCounter(fmt.Sprintf("ringcast_gaps_total{stream=%q,reason=%q}", v.Name, r))
+		}
+	}
+	gauge := func(name string, f func() int64) {
+		set.NewGauge(name, func() float64 { return float64(f()) })
+	}
+	gauge(`ringcast_clients{state="shard"}`, func() int64 { n, _ := s.shardClients(); return n })
+	gauge(`ringcast_clients{state="waiting"}`, func() int64 { _, n := s.shardClients(); return n })
+	gauge(`ringcast_clients{state="private"}`, s.private.Load)
+	gauge(`ringcast_clients{state="follower"}`, func() int64 { return max(0, st.followers.Load()-s.private.Load()) })
+	gauge(`ringcast_clients{state="replay"}`, func() int64 { return 0 })
+	gauge("ringcast_pending_bytes", s.pending.Load)
+	gauge("ringcast_shard_lag_events", s.shardLag)
+	gauge("ringcast_sockets", s.sockets.Load)
+	return st
+}
+
+func (st *stats) closed(r closedReason) { st.close[r].Inc() }
+
+func (st *stats) refused(r refusedReason) { st.refuse[r].Inc() }
+
+// gap counts a gap that was told to one client.
+func (st *stats) gap(v *view, reason string) { st.gaps[v.Name+" "+reason].Inc() }
+
+// gapsOf counts the notices of a resume.
+func (st *stats) gapsOf(v *view, n []ringbuf.Notice) {
+	for _, x := range n {
+		st.gap(v, x.Reason)
+	}
+}
+
+// private counts what a client gets under its own ids before it joins.
+func (st *stats) private(v *view, s *start) {
+	st.gapsOf(v, s.gaps)
+	st.wroteShort(v, len(s.private), s.events)
+}
+
+// wrote counts one round: a batch written to tried clients, of which full took
+// all of it. Short ones are counted by wroteShort as they go on.
+func (st *stats) wrote(v *view, b *batch, tried, full int, now time.Time) {
+	st.shortWrites.Add(tried - full)
+	v.metrics.deliveries.Add(full * b.events)
+	v.metrics.bytes.Add(full * len(b.bytes))
+	// The first event of a batch has waited longest.
+	for _, p := range b.parts {
+		if p.entry.Kind == ringbuf.Event {
+			v.metrics.lag.Update(lag(p.entry, now))
+			break
+		}
+	}
+}
+
+// wroteShort counts what a client that is behind has taken.
+func (st *stats) wroteShort(v *view, bytes, events int) {
+	v.metrics.deliveries.Add(events)
+	v.metrics.bytes.Add(bytes)
+}
+
+// logPanic logs a panic that ended one connection or one shard.
+func (s *Server) logPanic(where string, p any) {
+	s.log.Error().Str("in", where).Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Msg("panic")
+}

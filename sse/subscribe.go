@@ -1,0 +1,233 @@
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ringcast/ringcast/sse/frame"
+	"github.com/ringcast/ringcast/sse/position"
+)
+
+// maxRoutes bounds the streams that one request may name.
+const maxRoutes = 256
+
+// subscription is a request that passed every check.
+type subscription struct {
+	view  *view
+	lane  lane
+	start start
+	head  []byte // status line, header and greeting
+	bare  bool   // HEAD: nothing behind the header
+}
+
+// subscribe checks a request for streams in the order of PROTOCOL.md section 2
+// and hands its connection over.
+func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
+	c := unwrap(ctx.Conn())
+	if c == nil {
+		return badRequest("This connection cannot carry a stream.")
+	}
+	if s.draining() || s.connections.Load() >= int64(s.cfg.MaxConnections) {
+		return overloaded("This instance has no room for more connections.", refusedTotal)
+	}
+	v, r := s.find(names)
+	if r != nil {
+		return r
+	}
+	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead()}
+	var since *int64
+	if ms, ok, err := position.ParseSince(string(ctx.QueryArgs().Peek("since"))); err != nil {
+		return badSince(err.Error())
+	} else if ok {
+		since = &ms
+	}
+	if sub.start, r = v.begin(ctx, since, sub.lane); r != nil {
+		return r
+	}
+	if !s.enter(v) {
+		return overloaded("This instance has no room for more connections.", refusedTotal)
+	}
+	// From here the socket owns the counts, whoever closes it.
+	c.server, c.stream = s, v
+	sub.head = s.appendHead(nil, ctx, sub)
+	if !sub.bare {
+		s.stats.resumes[v.Name][sub.start.from].Inc()
+		s.stats.private(v, &sub.start)
+	}
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(nc net.Conn) { s.adopt(nc, sub) })
+	return nil
+}
+
+// find returns the view of a list of stream names.
+func (s *Server) find(names string) (*view, *refusal) {
+	if strings.Count(names, ",") >= maxRoutes {
+		return nil, badRequest("A request may name at most " + strconv.Itoa(maxRoutes) + " streams.")
+	}
+	var found *view
+	var bad []string
+	several := false
+	for _, name := range strings.Split(names, ",") {
+		v := s.routes[name]
+		switch {
+		case v == nil:
+			bad = append(bad, name)
+		case found != nil && found != v:
+			several = true
+		default:
+			found = v
+		}
+	}
+	if len(bad) > 0 {
+		return nil, streamNotFound(strings.Join(bad, ","))
+	}
+	if several {
+		return nil, badRequest("This server serves one stream per request.")
+	}
+	return found, nil
+}
+
+// begin works out where the connection starts.
+func (v *view) begin(ctx *fasthttp.RequestCtx, since *int64, ln lane) (start, *refusal) {
+	text, r := lastEventID(ctx)
+	if r != nil {
+		return start{}, r
+	}
+	if text == nil && since == nil {
+		return v.live(), nil
+	}
+	key := startKey{string(text), ln}
+	if since == nil {
+		if s, ok := v.starts.get(key, v.Ring.Tail()); ok {
+			return s, nil
+		}
+	}
+	var id position.ID
+	if text != nil {
+		var err error
+		if id, err = position.Parse(text); err != nil {
+			return start{}, badPosition(err.Error())
+		}
+	}
+	s, err := v.resume(id, since, ln)
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		return start{}, refused
+	case errors.Is(err, errNeedsKafka):
+		return start{}, kafkaAway()
+	case err != nil:
+		return start{}, beforeRing()
+	}
+	if s.at != nil && since == nil && len(text) > 0 && id.Ours() {
+		v.starts.put(key, s)
+	}
+	return s, nil
+}
+
+// lastEventID returns the position a request asks for, nil for none. The
+// header wins over the query parameter.
+func lastEventID(ctx *fasthttp.RequestCtx) ([]byte, *refusal) {
+	values := ctx.Request.Header.PeekAll("Last-Event-ID")
+	switch {
+	case len(values) > 1:
+		return nil, badPosition("More than one Last-Event-ID header.")
+	case len(values) == 1:
+		if len(bytes.TrimSpace(values[0])) == 0 {
+			return nil, badPosition("The Last-Event-ID header is empty.")
+		}
+		return values[0], nil
+	}
+	if q := ctx.QueryArgs().Peek("lastEventId"); len(q) > 0 {
+		return q, nil
+	}
+	return nil, nil
+}
+
+// laneOf chooses the wire form of a response.
+func laneOf(ctx *fasthttp.RequestCtx) (l lane) {
+	accept := strings.ToLower(string(ctx.Request.Header.Peek("Accept")))
+	if strings.HasPrefix(accept, "application/json") || strings.HasPrefix(accept, "application/x-ndjson") {
+		l |= laneLines
+	} else if string(ctx.QueryArgs().Peek("notices")) == "event" {
+		l |= laneNotices
+	}
+	if !ctx.Request.Header.IsHTTP11() {
+		l |= laneBare
+	}
+	return l
+}
+
+// appendHead appends the status line, the header and the greeting.
+func (s *Server) appendHead(dst []byte, ctx *fasthttp.RequestCtx, sub *subscription) []byte {
+	dst = append(dst, "HTTP/1.1 200 OK\r\ncontent-type: "...)
+	switch {
+	case sub.lane&laneLines == 0:
+		dst = append(dst, "text/event-stream"...)
+	case bytes.HasPrefix(bytes.ToLower(ctx.Request.Header.Peek("Accept")), []byte("application/json")):
+		dst = append(dst, "application/json"...)
+	default:
+		dst = append(dst, "application/x-ndjson"...)
+	}
+	dst = append(dst, "; charset=utf-8\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\nconnection: close\r\n"...)
+	if sub.lane&laneBare == 0 {
+		dst = append(dst, "transfer-encoding: chunked\r\n"...)
+	}
+	for _, name := range []string{"x-content-type-options", "access-control-allow-origin", "vary", "access-control-allow-headers", "access-control-expose-headers"} {
+		if value := ctx.Response.Header.Peek(name); len(value) > 0 {
+			dst = append(dst, name...)
+			dst = append(dst, ": "...)
+			dst = append(dst, value...)
+			dst = append(dst, "\r\n"...)
+		}
+	}
+	dst = append(dst, "\r\n"...)
+	switch {
+	case sub.bare:
+	case sub.lane&laneLines != 0:
+		dst = sub.lane.appendBody(dst, []byte("\n"))
+	default:
+		dst = sub.lane.appendBody(dst, frame.Greeting(nil, s.retry(0), sub.start.id))
+	}
+	return append(dst, sub.start.private...)
+}
+
+// retry is the reconnection time that one client is told: the configured one
+// by ±50 %, and up to spread more. 0: none is configured.
+func (s *Server) retry(spread time.Duration) time.Duration {
+	r := s.cfg.Retry
+	if r <= 0 {
+		return 0
+	}
+	return r/2 + rand.N(r+1) + rand.N(spread+1)
+}
+
+// adopt takes a hijacked connection to its place: a shard, or a follower.
+func (s *Server) adopt(nc net.Conn, sub *subscription) {
+	c := unwrap(nc)
+	defer func() {
+		if p := recover(); p != nil {
+			s.stats.closed(closedPanic)
+			s.logPanic("hand-over", p)
+			c.Close()
+		}
+	}()
+	s.adopting <- struct{}{}
+	moved := s.toShard(c, sub)
+	<-s.adopting
+	if moved {
+		return
+	}
+	inner := nc
+	if u, ok := nc.(interface{ UnsafeConn() net.Conn }); ok {
+		inner = u.UnsafeConn()
+	}
+	s.follow(inner, c, sub)
+}
