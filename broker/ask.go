@@ -67,7 +67,7 @@ type pastEnds struct {
 	s *Stream
 
 	mu      sync.Mutex
-	ctx     context.Context // nil before run; ends with the stream
+	ctx     context.Context // nil before open; ends with the stream
 	flights map[question]*flights
 	wg      sync.WaitGroup
 
@@ -98,12 +98,16 @@ func newPastEnds(s *Stream) *pastEnds {
 	return &pastEnds{s: s, flights: map[question]*flights{}, slots: make(chan struct{}, questionsAtOnce)}
 }
 
-// run lets questions be asked until the context ends, and waits for the last.
-func (q *pastEnds) run(ctx context.Context) {
+// open lets questions be asked until the context ends.
+func (q *pastEnds) open(ctx context.Context) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.ctx = ctx
-	q.mu.Unlock()
-	<-ctx.Done()
+}
+
+// wait returns when the context has ended and the last question with it.
+func (q *pastEnds) wait() {
+	<-q.ctx.Done()
 	q.mu.Lock()
 	q.mu.Unlock() //nolint:staticcheck // whoever saw ctx alive has called wg.Go
 	q.wg.Wait()

@@ -117,6 +117,7 @@ func TestBombIsJumped(t *testing.T) {
 			}
 			k.produce("a", 0, numbered(6, 9)...)
 			r.expect("a", 0, numbered(0, 9))
+			r.notStalled()
 		})
 	}
 	f("while live", false)

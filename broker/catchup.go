@@ -12,7 +12,8 @@ import (
 	"github.com/ringcast/ringcast/broker/record"
 )
 
-// catchUpBytes is what one partition may have in hand, read but not published.
+// catchUpBytes is what one partition may have in hand, read but not published,
+// and once more what is being read behind it.
 const catchUpBytes = 256 << 10
 
 // catchUpPatience is how long the last partitions of a catch-up may fail.
@@ -106,6 +107,15 @@ type lane struct {
 	wait    backoff
 	retryAt time.Time
 	failing time.Time // since when nothing could be read, zero: it could
+
+	ahead   chan fetched // what is being read behind the records in hand, nil: nothing
+	aheadAt int64        // from this offset
+}
+
+// fetched is the answer to a fetch.
+type fetched struct {
+	raw.Fetched
+	err error
 }
 
 func (s *Stream) newMerge(target func(place) int64) *merge {
@@ -123,6 +133,9 @@ func (s *Stream) newMerge(target func(place) int64) *merge {
 // there is not waited for, and those that cannot be read are given up when
 // they are the only ones left for too long: the group goes on with the others.
 func (m *merge) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer m.letGo()
+	defer cancel()
 	for ctx.Err() == nil {
 		var first *lane
 		limit, retryAt := int64(math.MaxInt64), time.Time{}
@@ -196,17 +209,14 @@ func (m *merge) publish(l *lane, limit int64) error {
 // be read now is tried again later.
 func (m *merge) fill(ctx context.Context, l *lane) error {
 	s := m.s
-	f, err := s.reads.get().Fetch(ctx, l.tp, l.next, raw.FetchOptions{
-		MaxBytes:      min(s.b.cfg.FetchBytes/4+1, catchUpBytes),
-		ReadCommitted: s.b.cfg.ReadCommitted,
-		LeaderEpoch:   -1,
-	})
+	f, err := m.fetch(ctx, l)
 	var out *raw.OutOfRangeError
 	switch {
 	case err == nil && f.Next > l.next:
 		l.wait, l.failing = backoff{}, time.Time{}
 		l.records, l.through = f.Records, f.Next
 		if len(f.Records) > 0 {
+			m.readAhead(ctx, l)
 			return nil
 		}
 		l.next = f.Next
@@ -225,6 +235,49 @@ func (m *merge) fill(ctx context.Context, l *lane) error {
 	}
 	s.failed("cannot read a partition", err)
 	return m.again(l)
+}
+
+// fetch reads at a lane's position, or takes what was read ahead from there.
+func (m *merge) fetch(ctx context.Context, l *lane) (raw.Fetched, error) {
+	if l.ahead != nil {
+		f := <-l.ahead
+		l.ahead = nil
+		if l.aheadAt == l.next {
+			return f.Fetched, f.err
+		}
+	}
+	return m.ask(ctx, l.tp, l.next)
+}
+
+// readAhead reads on while what is in hand is being published.
+func (m *merge) readAhead(ctx context.Context, l *lane) {
+	if m.bridge || l.ahead != nil || l.through >= l.target {
+		return
+	}
+	answer := make(chan fetched, 1)
+	l.ahead, l.aheadAt = answer, l.through
+	go func(tp raw.TP, at int64) {
+		f, err := m.ask(ctx, tp, at)
+		answer <- fetched{f, err}
+	}(l.tp, l.through)
+}
+
+// letGo waits for what is being read ahead; its context has ended.
+func (m *merge) letGo() {
+	for _, l := range m.lanes {
+		if l.ahead != nil {
+			<-l.ahead
+			l.ahead = nil
+		}
+	}
+}
+
+func (m *merge) ask(ctx context.Context, tp raw.TP, at int64) (raw.Fetched, error) {
+	return m.s.reads.get().Fetch(ctx, tp, at, raw.FetchOptions{
+		MaxBytes:      min(m.s.b.cfg.FetchBytes/4+1, catchUpBytes),
+		ReadCommitted: m.s.b.cfg.ReadCommitted,
+		LeaderEpoch:   -1,
+	})
 }
 
 // again puts a lane off. A topic that is gone is given up.

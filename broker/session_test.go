@@ -378,3 +378,28 @@ func TestOfflinePartitionDoesNotStopTheOthers(t *testing.T) {
 	r.expect("a", 1, numbered(0, 10))
 	eventually(t, "the stream has recovered", func() bool { return !r.s.Status().Stalled })
 }
+
+func TestStopWhileTheGroupIsJoined(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(1, "a"))
+	joining, release := make(chan struct{}, 100), make(chan struct{})
+	k.ControlKey(int16(kmsg.JoinGroup), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		joining <- struct{}{}
+		k.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	defer close(release)
+	gate := newGate()
+	r := start(t, k, []string{"a"}, func(s *setup) {
+		s.Configure = func(c *sarama.Config) {
+			gate.configure(c)
+			c.Net.ReadTimeout = time.Minute
+		}
+	})
+	<-joining
+	began := time.Now()
+	r.stop()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("ending took %v", took)
+	}
+}

@@ -80,13 +80,14 @@ func newStream(b *Broker, cfg StreamConfig) *Stream {
 // run reads until the context ends.
 func (s *Stream) run(ctx context.Context) {
 	var wg sync.WaitGroup
+	s.past.open(ctx) // before anybody can see a position to ask about
 	wg.Go(func() {
 		<-ctx.Done()
 		s.asks.close()
 		s.reads.close()
 	})
 	wg.Go(func() { s.watchEnd(ctx) })
-	wg.Go(func() { s.past.run(ctx) })
+	wg.Go(s.past.wait)
 	if s.start(ctx) {
 		s.catchUp(ctx)
 		s.consume(ctx)
