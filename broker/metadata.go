@@ -241,7 +241,7 @@ func (s *Stream) recreateLocked(t *topic, clusterID string, answer raw.Topic) {
 		s.setTargetLocked(part, 0)
 		s.ends[part] = -1
 	}
-	s.ring.PublishEpoch(t.parts, t.epoch, s.cfg.Encoder.Gap(notices...))
+	s.ring.PublishEpoch(t.parts, t.epoch, 0, ringbuf.NoTime, s.cfg.Encoder.Gap(notices...))
 	s.m.epochs.Inc()
 	s.log.Warn().Str("topic", t.name).Str("epoch", t.epoch).Msg("topic was created again: reading it from its first record")
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"math"
 
 	"github.com/ringcast/ringcast/broker/record"
 	"github.com/ringcast/ringcast/ringbuf"
@@ -152,14 +153,12 @@ func (s *Stream) jump(gen uint64, part int, given int64, reason gapReason) error
 
 // truncateLocked takes a partition back to the end of its log, which was cut
 // below the position: an unclean election. Going back is what an epoch is for;
-// the tag stays, because offsets below the end still mean the same records.
-// The notice is a gap behind it, so that the ring claims to hold nothing below
-// the end.
+// the tag stays, because offsets below the end still mean the same records, and
+// those the ring does not hold.
 func (s *Stream) truncateLocked(part int, end int64) {
 	v := s.ring.Position()
 	n := s.notice(part, v.Pos[part].Next, end, truncated)
-	s.ring.PublishEpoch([]int{part}, v.Keys[part].Epoch, ringbuf.Wire{})
-	_ = s.ring.PublishGap(part, end, s.cfg.Encoder.Gap(n))
+	s.ring.PublishEpoch([]int{part}, v.Keys[part].Epoch, end, math.MaxInt64, s.cfg.Encoder.Gap(n))
 	s.setTargetLocked(part, end)
 }
 

@@ -2,6 +2,9 @@ package ringbuf
 
 import (
 	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -59,9 +62,41 @@ func TestFirst(t *testing.T) {
 	f(0, 9, true) // nothing lies in a gap
 	r.next(t, 1, 1, 0)
 	f(0, 10, false)
-	r.PublishEpoch([]int{0}, "new", Wire{})
+	r.PublishEpoch([]int{0}, "new", 0, NoTime, Wire{})
 	f(0, 0, true)
 	f(1, 9, false)
+}
+
+// TestFirstMeetsEviction: offset 0 was there in every epoch, so whoever is
+// told that nothing is missing is told to begin at 0.
+func TestFirstMeetsEviction(t *testing.T) {
+	onProcessors(t, 2, func(t *testing.T) {
+		r := filled(1, 1<<20, 1)
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for !stop.Load() {
+					for range 200 {
+						if offset, whole := r.First(0); whole && offset != 0 {
+							t.Errorf("nothing is missing, and the first is %d", offset)
+							stop.Store(true)
+							return
+						}
+					}
+					runtime.Gosched()
+				}
+			})
+		}
+		wg.Go(func() { interrupt(&stop) })
+		for n := 0; n < 40000 && !stop.Load(); n++ {
+			r.next(t, 0, 1, 0)
+			r.next(t, 0, 1, 0)
+			r.PublishEpoch([]int{0}, "", 0, NoTime, Wire{})
+		}
+		stop.Store(true)
+		wg.Wait()
+	})
 }
 
 // TestEpochHasFloorsOfItsOwn: the offsets of the topic count from 0 and nothing
@@ -74,7 +109,7 @@ func TestEpochHasFloorsOfItsOwn(t *testing.T) {
 		r.next(t, 1, 20, 0)
 	}
 	old := r.floors.Load()
-	r.PublishEpoch([]int{0, 2}, "new", Wire{Bytes: []byte("notice")})
+	r.PublishEpoch([]int{0, 2}, "new", 0, NoTime, Wire{Bytes: []byte("notice")})
 	if r.floors.Load() == old {
 		t.Error("the floors are the same table")
 	}

@@ -220,7 +220,7 @@ func (c *composer) restart() {
 	c.epoch++
 	tag := fmt.Sprint("epoch", c.epoch)
 	parts := c.rng.Perm(len(c.now.Pos))[:1+c.rng.IntN(len(c.now.Pos))]
-	c.call(func(r *Ring) { r.PublishEpoch(parts, tag, Wire{Bytes: make([]byte, 10)}) })
+	c.call(func(r *Ring) { r.PublishEpoch(parts, tag, 0, NoTime, Wire{Bytes: make([]byte, 10)}) })
 	c.now.Keys = slices.Clone(c.now.Keys)
 	for _, p := range parts {
 		c.now.Keys[p].Epoch = tag

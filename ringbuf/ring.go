@@ -155,14 +155,14 @@ func (r *Ring) PublishGap(part int, next int64, w Wire) error {
 	return nil
 }
 
-// PublishEpoch starts the offsets of some partitions anew, from 0 and under
-// another epoch, tells so with the notice w, and evicts everything before.
-// Publisher only.
-func (r *Ring) PublishEpoch(parts []int, epoch string, w Wire) {
+// PublishEpoch takes some partitions back to the offset at, under an epoch,
+// tells so with the notice w, and evicts everything before. lowTime is what it
+// is for Add: NoTime for a topic that was created anew. Publisher only.
+func (r *Ring) PublishEpoch(parts []int, epoch string, at, lowTime int64, w Wire) {
 	r.keys = append([]Key(nil), r.keys...)
 	for _, p := range parts {
 		r.keys[p].Epoch = epoch
-		r.pos[p] = Pos{Next: 0, Time: NoTime}
+		r.pos[p] = Pos{Next: at, Time: NoTime}
 	}
 	r.dirty = true
 	// The old entries must be out of reach before the new vector is visible:
@@ -178,8 +178,8 @@ func (r *Ring) PublishEpoch(parts []int, epoch string, w Wire) {
 		fresh[i].time.Store(old[i].time.Load())
 	}
 	for _, p := range parts {
-		fresh[p].next.Store(0)
-		fresh[p].time.Store(NoTime)
+		fresh[p].next.Store(at)
+		fresh[p].time.Store(lowTime)
 	}
 	r.floors.Store(&fresh)
 	r.append(Epoch, -1, -1, NoTime, w)

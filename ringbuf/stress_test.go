@@ -12,8 +12,8 @@ import (
 // onProcessors runs f with n processors. With one, a goroutine is stopped only
 // where the scheduler says so, and another sees what it left half done for
 // milliseconds; with more than the machine has, the kernel does the same.
-func onProcessors(t *testing.T, n int, f func(t *testing.T)) {
-	t.Run(fmt.Sprintf("processors=%d", n), func(t *testing.T) {
+func onProcessors(t *testing.T, n int, f func(t *testing.T)) (passed bool) {
+	return t.Run(fmt.Sprintf("processors=%d", n), func(t *testing.T) {
 		old := runtime.GOMAXPROCS(n)
 		defer runtime.GOMAXPROCS(old)
 		f(t)
@@ -38,13 +38,12 @@ func TestManyReaders(t *testing.T) {
 		t.Helper()
 		t.Run(fmt.Sprintf("events=%d,bytes=%d", events, bytes), func(t *testing.T) {
 			h := compose(uint64(events), shape{parts: 4, entries: entries, maxBytes: 200, epochs: 0.01, advances: 0.1, gaps: 0.05})
-			for _, n := range []int{1, 2, 4} {
-				onProcessors(t, n, func(t *testing.T) {
-					for range 3 {
-						h.readConcurrently(t, New(events, bytes))
-					}
-				})
+			read := func(t *testing.T) {
+				for range 2 {
+					h.readConcurrently(t, New(events, bytes))
+				}
 			}
+			_ = onProcessors(t, 1, read) && onProcessors(t, 2, read) && onProcessors(t, 4, read)
 		})
 	}
 	n := 12000
