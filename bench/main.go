@@ -107,7 +107,7 @@ func runAll(ctx context.Context, b *run.Bench, todo []run.Scenario, out, command
 	if err := b.Start(); err != nil {
 		return err
 	}
-	defer b.Stop()
+	defer func() { _ = b.Stop() }()
 	var failed []string
 	machine := report.ThisMachine()
 	for _, s := range todo {

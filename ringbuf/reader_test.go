@@ -154,7 +154,7 @@ func (r *reader) locateTime(part int, ms int64) error {
 	head0 := r.ring.Head()
 	e, ok := r.ring.LocateTime(part, ms)
 	head1, tail1 := r.ring.Head(), r.ring.Tail()
-	sound := false
+	var sound bool
 	switch {
 	case !ok:
 		sound = r.some(part, head0, head1, func(x *run) bool { return ms <= x.time || x.newer(ms) <= tail1 })
@@ -187,7 +187,7 @@ func (r *reader) record(part int, offset int64) error {
 		}
 		return true
 	}
-	sound := false
+	var sound bool
 	if e == nil {
 		sound = r.some(part, head0, head1, gone)
 	} else {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -88,6 +89,59 @@ func TestRecreated(t *testing.T) {
 	f("all of the new log", []int64{2, 3}, "")
 	f("its first is lost", []int64{3}, "LOST 1 (a-0@0)")
 	f("its last is lost", []int64{2}, "LOST 1 (a-0@1)")
+}
+
+// TestRecreatedUnnoticed: before the server notices that a topic is new, records from the middle of it come under the
+// old epoch. They come again, and what was jumped over is not lost.
+func TestRecreatedUnnoticed(t *testing.T) {
+	book := NewBook(nil)
+	add := func(offset, n int64) {
+		if err := book.Add(Record{"a", 0, offset, Value("a", 0, n, 50)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(0, 0)
+	r := NewReceipt(book, nil)
+	r.Greeting([]byte(id(0, 0)))
+	r.Event([]byte(id(1, 0)), Value("a", 0, 0, 50))
+	book.Recreated("a")
+	for n := range int64(3) {
+		add(n, n+1)
+	}
+	r.Event([]byte(id(2, 0)), Value("a", 0, 2, 50))
+	r.Event([]byte(id(3, 0)), Value("a", 0, 3, 50))
+	r.Gap(GapNotice{"a", 0, 3, 0, "recreated"})
+	if r.Reached(book.End()) {
+		t.Error("the end is reached before the new log has come")
+	}
+	for n := range int64(3) {
+		r.Event([]byte(`[{"topic":"a","partition":0,"offset":`+string(rune('1'+n))+`,"epoch":"clustr.second"}]`), Value("a", 0, n+1, 50))
+	}
+	if err := r.CheckAllowing(book.End(), Gap); err != nil {
+		t.Error(err)
+	}
+	if n := r.Received(); n != 4 {
+		t.Errorf("%d records received, want 4", n)
+	}
+}
+
+// TestRecreatedTime: the times of a new log begin anew, whatever the old epoch had seen of it.
+func TestRecreatedTime(t *testing.T) {
+	book := NewBook(nil)
+	if err := book.Add(Record{"a", 0, 0, Value("a", 0, 0, 50)}); err != nil {
+		t.Fatal(err)
+	}
+	at := func(time int64, epoch string) []byte {
+		return fmt.Appendf(nil, `[{"topic":"a","partition":0,"offset":1,"timestamp":%d,"epoch":"clustr.%s"}]`, time, epoch)
+	}
+	r := NewReceipt(book, Positions{{"a", 0}: 0})
+	r.Event(at(20, "topic_"), Value("a", 0, 0, 50))
+	r.Gap(GapNotice{"a", 0, 1, 0, "recreated"})
+	r.Greeting([]byte(`[{"topic":"a","partition":0,"offset":0,"epoch":"clustr.second"}]`)) // no record, no time
+	r.Event(at(10, "second"), Value("a", 0, 0, 50))
+	if err := r.CheckAllowing(book.End(), Gap); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestPartitionAdded: a partition that the first id did not name is due from its first record.

@@ -81,7 +81,7 @@ func (r *Receipt) Gap(g GapNotice) {
 		// One topic has one epoch: its other partitions change with it.
 		for other, o := range r.tracks {
 			if other.Topic == g.Topic {
-				o.vector, o.epoch = -1, ""
+				o.vector, o.timestamp, o.epoch = -1, -1, ""
 			}
 		}
 	}

@@ -157,6 +157,7 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 	case g.Reason == "recreated":
 		// Records of the new log that came under the old epoch, before the server noticed, come again.
 		to = t.book.place(t.at, g.Given)
+		t.rewind(l, to)
 	case g.Reason == "other_cluster" || g.Reason == "truncated":
 		// What was asked for is no place in this log.
 	default:
@@ -171,6 +172,16 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 	}
 	t.excused += l.count(t.cursor, to)
 	t.cursor = to
+}
+
+// rewind takes back what arrived, or was jumped over, from to on: all of it is still to come.
+func (t *track) rewind(l *logBook, to spot) {
+	if !to.less(t.cursor) {
+		return
+	}
+	jumped := len(t.missing)
+	t.missing = slices.DeleteFunc(t.missing, func(s spot) bool { return !s.less(to) })
+	t.received -= l.count(to, t.cursor) - int64(jumped-len(t.missing))
 }
 
 // audit adds what is wrong in the end: records not delivered, up to end where one is demanded.

@@ -88,7 +88,7 @@ func (c *Child) Read(v any) error {
 func (c *Child) Running() error {
 	select {
 	case <-c.exited:
-		return fmt.Errorf("%s has exited: %v%s", c.name, c.err, c.tail())
+		return fmt.Errorf("%s has exited: %s%s", c.name, c.cmd.ProcessState, c.tail())
 	default:
 		return nil
 	}

@@ -5,6 +5,7 @@ import "fmt"
 // Format says what the records of a stream are.
 type Format uint8
 
+// The formats; the zero value is the default.
 const (
 	JSON   Format = iota // a JSON object or array (RFC 8259) in UTF-8
 	Text                 // any UTF-8, also empty
@@ -29,6 +30,7 @@ func ParseFormat(name string) (Format, error) {
 // Annotate says where a JSON object tells its own topic, partition and offset. Other values are never annotated.
 type Annotate uint8
 
+// The annotations; the zero value is the default.
 const (
 	None       Annotate = iota // nowhere
 	Meta                       // in the member "meta", as Wikimedia EventStreams does

@@ -3,6 +3,7 @@ package record
 // Reason says whether a record becomes an event and, if not, why not.
 type Reason uint8
 
+// The closed set of reasons.
 const (
 	OK            Reason = iota // the record becomes an event
 	Tombstone                   // the value is null
