@@ -40,6 +40,7 @@ func (s *Server) Admin(cfg AdminConfig) http.Handler {
 		w.Header().Set("content-type", "text/plain; version=0.0.4; charset=utf-8")
 		cfg.Metrics.WritePrometheus(w)
 		metrics.WriteProcessMetrics(w)
+		metrics.WriteFDMetrics(w)
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if !s.alive(healthTime) {

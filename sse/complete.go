@@ -215,7 +215,9 @@ func (c *completion) place(i int) error {
 		return c.placeEarliest(i)
 	}
 	p := ringbuf.Pos{Next: e.Offset, Time: ringbuf.NoTime}
-	if e.HasTime {
+	if e.HasTime && c.view.ID != position.Timestamp {
+		// Where ids are times alone, a time that this instance never saw would
+		// keep the client private until the partition speaks; its offset is exact.
 		p.Time = e.Timestamp - 1
 	}
 	c.want.pos[i] = p

@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/ringcast/ringcast/ringbuf"
 	"github.com/ringcast/ringcast/sse/position"
@@ -21,6 +22,10 @@ type start struct {
 
 // resumeFrom is a label of ringcast_resumes_total.
 type resumeFrom int
+
+// waitTime is how long a client that is ahead of this instance waits in its
+// shard; then it gets a goroutine that may ask Kafka.
+const waitTime = time.Second
 
 // ahead reports whether the ring, which is at w, cannot have what is waited for.
 func (x *want) ahead(w ringbuf.Vector) bool {
@@ -194,7 +199,7 @@ func (v *view) catchUp(w *want) (*catchUp, error) {
 // the shared bytes behind at are exactly what is missing. Errors are errHead
 // and errAgain.
 func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
-	if c.at != nil && covers(c.w, c.u) {
+	if c.at != nil && covers(c.w, c.u) && (c.view.ID != position.Timestamp || coversTimes(c.w, c.u)) {
 		return dst, true, nil
 	}
 	e := c.view.Ring.At(c.next)
@@ -240,6 +245,18 @@ func sameKeys(a, b []ringbuf.Key) bool {
 func covers(w, u ringbuf.Vector) bool {
 	for i := range u.Pos {
 		if i >= len(w.Pos) || w.Pos[i].Next < u.Pos[i].Next {
+			return false
+		}
+	}
+	return true
+}
+
+// coversTimes reports whether no time of w is lower than that of u. Where ids are
+// times alone, shared ids that go back behind the client's own would send it
+// further back with every cut.
+func coversTimes(w, u ringbuf.Vector) bool {
+	for i := range u.Pos {
+		if w.Pos[i].Time < u.Pos[i].Time {
 			return false
 		}
 	}

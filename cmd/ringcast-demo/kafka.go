@@ -68,7 +68,7 @@ func (k *kafka) generate(ctx context.Context, g *wiki.Generator, rate float64) e
 		case <-retain.C:
 			k.cluster.ApplyRetention()
 		case now := <-tick.C:
-			for want := int(rate * now.Sub(begun).Seconds()); made < want; made++ {
+			for want := int(rate * now.Sub(begun).Seconds()); made < want && ctx.Err() == nil; made++ {
 				topic, key, value := g.Next(now)
 				k.client.Produce(ctx, &kgo.Record{Topic: topic, Key: key, Value: value}, func(_ *kgo.Record, err error) {
 					if err != nil && ctx.Err() == nil {

@@ -59,16 +59,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() { done <- k.generate(ctx, wiki.New(*seed), *rate) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error // of the generator, once done is closed
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = k.generate(ctx, wiki.New(*seed), *rate)
+	}()
 	welcome(stdout, p)
 	select {
 	case <-ctx.Done():
 	case err = <-p.Failed():
-	case err = <-done:
+	case <-done:
 	}
-	now, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
+	cancel()
+	<-done
+	if err == nil {
+		err = failed
+	}
+	now, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer release()
 	p.Stop(now)
 	return err
 }

@@ -103,7 +103,8 @@ func (k *fake) connect(opts ...kgo.Opt) *kgo.Client {
 	k.t.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(k.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
-		kgo.MetadataMinAge(20 * time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
+		kgo.MetadataMinAge(20 * time.Millisecond), kgo.RecordDeliveryTimeout(patience),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
 	}, opts...)...)
 	if err != nil {
 		k.t.Fatal(err)

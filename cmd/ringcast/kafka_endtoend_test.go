@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/ringcast/ringcast/bench/ledger"
 	"github.com/ringcast/ringcast/scripts/kafka"

@@ -6,11 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/ringcast/ringcast/bench/ledger"
-	"github.com/ringcast/ringcast/scripts/kafka"
 )
 
 // brokerKilled: kill -9 of the only broker while a producer writes loses and
@@ -31,21 +29,24 @@ func (s *scene) killUnderLoad(topic string, away time.Duration) {
 	var p pauses
 	clients = append(clients, s.client(p.watch(ledger.Config{URLs: []string{s.url(two)}}), s.always))
 	s.connected(clients...)
-	s.hopper(4, one, two)
+	h := s.hopper(4, one, two)
 
-	stop := s.writer(500).load(topic, partitions)
+	w := s.writer(500)
+	stop := w.load(topic, partitions)
 	s.passed(topic, partitions, 100)
 	p.reset()
+	w.acks.reset()
 	s.must(c.Kill(1))
 	gone := time.Now()
 	<-time.After(away) // the length of the fault, not a wait for a condition
 	s.must(c.Restart(s.ctx, 1))
 	back := time.Since(gone)
 	s.passed(topic, partitions, 100)
-	t.Logf("broker gone for %v, longest pause of a live client %v", back, p.longest())
+	t.Logf("broker gone for %v, longest pause of the producer %v, of a live client %v", back, w.acks.longest(), p.longest())
 	stop()
 	s.reached()
 	s.unbroken(clients...)
+	s.served(h)
 	s.noPrivate(one, two)
 	s.settle()
 }
@@ -80,23 +81,25 @@ func (s *scene) brokerAppears() {
 	s.settle()
 }
 
-// pauses measures the longest time between two events of a client.
+// pauses measures the longest time between two events.
 type pauses struct {
 	mu   sync.Mutex
 	last time.Time
 	most time.Duration
 }
 
+func (p *pauses) note(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.last.IsZero() {
+		p.most = max(p.most, at.Sub(p.last))
+	}
+	p.last = at
+}
+
 // watch makes a client's configuration report to p.
 func (p *pauses) watch(config ledger.Config) ledger.Config {
-	config.OnEvent = func(e ledger.Event) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if !p.last.IsZero() {
-			p.most = max(p.most, e.Received.Sub(p.last))
-		}
-		p.last = e.Received
-	}
+	config.OnEvent = func(e ledger.Event) { p.note(e.Received) }
 	return config
 }
 

@@ -73,18 +73,13 @@ func TestKafkaJoinDelay(t *testing.T) {
 	in.waitReady()
 	t.Logf("ready after %v", time.Since(began).Round(time.Millisecond))
 	s.connected(early)
-	eventually(t, settleTime, func() bool { return in.joined() }, func() string { return "no session begins" })
+	eventually(t, settleTime, func() bool { return s.follows(in).Sessions > 0 }, func() string { return "no session begins" })
 	t.Logf("group joined after %v, longest pause of a client %v", time.Since(began).Round(time.Millisecond), p.longest())
 	s.passed(topic, partitions, 100)
 	stop()
 	s.reached()
-	t.Logf("longest pause of a client over all %v", p.longest())
+	t.Logf("longest pause of a client over all %v, sessions that could not be joined: %v", p.longest(),
+		in.metric(`ringcast_kafka_sessions_total{stream="s0",cause="join"}`))
 	s.unbroken(early)
 	s.settle()
-}
-
-// joined reports whether a session of the group has begun.
-func (in *instance) joined() bool {
-	_, body := in.get("/streams")
-	return strings.Contains(body, `"kafka_sessions":`) && !strings.Contains(body, `"kafka_sessions":0`)
 }

@@ -25,32 +25,41 @@ func TestKafkaLeaderMoves(t *testing.T) {
 	var p pauses
 	clients = append(clients, s.client(p.watch(ledger.Config{URLs: []string{s.url(two)}}), s.always))
 	s.connected(clients...)
-	s.hopper(5, one, two)
+	h := s.hopper(5, one, two)
 
 	leader := func() int {
 		n, err := c.LeaderOf(topic, 0)
 		s.must(err)
 		return n
 	}
-	stop := s.writer(300).load(topic, partitions)
+	preferred := leader() // of a new topic
+	w := s.writer(300)
+	stop := w.load(topic, partitions)
 	s.passed(topic, partitions, 50)
 	phase := func(what string, do func()) {
 		p.reset()
+		w.acks.reset()
 		began := time.Now()
 		do()
 		s.passed(topic, partitions, 50)
-		t.Logf("%s: longest pause of a live client %v, all over after %v", what, p.longest(), time.Since(began).Round(time.Millisecond))
+		t.Logf("%s: longest pause of the producer %v, of a live client %v; all over after %v", what,
+			w.acks.longest(), p.longest(), time.Since(began).Round(time.Millisecond))
 	}
-	down := leader()
-	phase("leader killed", func() { s.must(c.Kill(down)) })
-	phase("killed node back", func() { s.must(c.Restart(s.ctx, down)) })
-	down = leader()
-	phase("leader stopped", func() { s.must(c.Stop(s.ctx, down)) })
-	phase("stopped node back", func() { s.must(c.Restart(s.ctx, down)) })
-	phase("preferred election", func() { s.must(c.ElectPreferred(topic, 0, 1, 2)) })
+	phase("leader killed", func() { s.must(c.Kill(preferred)) })
+	phase("killed node back", func() { s.must(c.Restart(s.ctx, preferred)) })
+	if n := leader(); n == preferred {
+		t.Errorf("node %d leads before the election, want any other", n)
+	}
+	phase("preferred election", func() {
+		s.must(c.ElectPreferred(topic, 0, 1, 2))
+		eventually(t, settleTime, func() bool { return leader() == preferred }, func() string { return "the election moved nothing" })
+	})
+	phase("leader stopped", func() { s.must(c.Stop(s.ctx, preferred)) })
+	phase("stopped node back", func() { s.must(c.Restart(s.ctx, preferred)) })
 	stop()
 	s.reached()
 	s.unbroken(clients...)
+	s.served(h)
 	s.noPrivate(one, two)
 	s.settle()
 }

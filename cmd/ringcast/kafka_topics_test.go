@@ -5,11 +5,9 @@ package main
 import (
 	"net/http"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/ringcast/ringcast/bench/ledger"
-	"github.com/ringcast/ringcast/scripts/kafka"
 )
 
 // partitionsAdded: partitions that appear under load are read from their first
@@ -59,7 +57,7 @@ func (s *scene) topicAppears() {
 	s.writer(0).write(there, 1, 100)
 	s.reached()
 
-	// Its client joins here: it knows nothing of the other topic.
+	// A client of the stream that has the missing topic only; it is asked apart, for it owes nothing of the other.
 	alone := s.client(ledger.Config{URLs: []string{"http://" + in.addr + "/v2/stream/s1"}}, s.always)
 	s.connected(alone)
 	s.clients = s.clients[:len(s.clients)-1]

@@ -4,13 +4,11 @@ package main
 
 import (
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/IBM/sarama"
 
 	"github.com/ringcast/ringcast/bench/ledger"
-	"github.com/ringcast/ringcast/scripts/kafka"
 )
 
 // warmUp: records from before the start are in the ring, in the order of their
@@ -23,7 +21,6 @@ func (s *scene) warmUp() {
 	first := s.serve(20_000, topic)
 	first.waitReady()
 
-	var second *instance
 	var fromSecond atomic.Bool
 	newest := int64(-1) // rank in time of the last event, owned by the visitor
 	visitor := ledger.NewClient(ledger.Config{URLs: []string{s.url(first)}, Book: s.book, OnEvent: func(e ledger.Event) {
@@ -46,7 +43,7 @@ func (s *scene) warmUp() {
 	}
 
 	began := time.Now()
-	second = s.serve(20_000, topic)
+	second := s.serve(20_000, topic)
 	early := s.client(ledger.Config{URLs: []string{s.url(second)}, Start: s.book.End(), OnEvent: func(e ledger.Event) {
 		if _, p, n, _ := ledger.IdentifyValue(e.Data); n < records {
 			t.Errorf("record %d of partition %d is from before the start, and was sent to a live client", n, p)

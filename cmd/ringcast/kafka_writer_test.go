@@ -4,6 +4,7 @@ package main
 
 import (
 	"sync"
+	"time"
 
 	"github.com/ringcast/ringcast/bench/ledger"
 	"github.com/ringcast/ringcast/scripts/kafka"
@@ -12,21 +13,25 @@ import (
 // writer sends records that say who they are, with acks=all, and books what
 // Kafka acknowledges.
 type writer struct {
-	s *scene
-	p *kafka.Producer
+	s    *scene
+	p    *kafka.Producer
+	acks pauses // between acknowledgements
 }
 
 // writer connects a producer of so many records a second, 0: no pacing.
 func (s *scene) writer(rate float64) *writer {
 	s.t.Helper()
-	p, err := s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
+	w := &writer{s: s}
+	var err error
+	w.p, err = s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
+		w.acks.note(time.Now())
 		if err := s.book.Add(ledger.Record{Topic: a.Topic, Partition: a.Partition, Offset: a.Offset, Value: a.Value}); err != nil {
 			s.t.Error(err)
 		}
 	}})
 	s.must(err)
-	s.t.Cleanup(p.Close)
-	return &writer{s, p}
+	s.t.Cleanup(w.p.Close)
+	return w
 }
 
 // value makes the next record of a partition.
@@ -68,12 +73,12 @@ func (w *writer) write(topic string, partitions int32, n int) {
 // load sends to the partitions in turn until the returned function is called,
 // which waits for what is under way.
 func (w *writer) load(topic string, partitions int32) (stop func()) {
-	var stopped sync.WaitGroup
-	end := make(chan struct{})
-	stopped.Go(func() {
+	var sending sync.WaitGroup
+	ended := make(chan struct{})
+	sending.Go(func() {
 		for {
 			select {
-			case <-end:
+			case <-ended:
 				return
 			default:
 			}
@@ -83,16 +88,15 @@ func (w *writer) load(topic string, partitions int32) (stop func()) {
 			}
 		}
 	})
-	var once sync.Once
-	stop = func() {
-		w.s.t.Helper()
-		once.Do(func() { close(end) })
-		stopped.Wait()
-	}
-	w.s.t.Cleanup(stop)
+	end := sync.OnceFunc(func() { close(ended) })
+	w.s.t.Cleanup(func() {
+		end()
+		sending.Wait()
+	})
 	return func() {
 		w.s.t.Helper()
-		stop()
+		end()
+		sending.Wait()
 		w.s.must(w.p.Flush(w.s.ctx))
 	}
 }

@@ -40,6 +40,27 @@ func TestBrokerRestart(t *testing.T) {
 	}
 }
 
+// TestInstanceDies: an instance that is killed takes nothing with it. Its clients
+// go on at another one.
+func TestInstanceDies(t *testing.T) {
+	k := newFake(t, topics(3, "t"))
+	dies, stays := startConfig(t, k.config("", "")), startConfig(t, k.config("", ""))
+	dies.waitReady()
+	stays.waitReady()
+	clients := followAll(t, 20, ledger.Config{URLs: []string{dies.url("s"), stays.url("s")}, Book: k.book}, 3)
+	load := k.traffic(3)
+	load.reach(100)
+	if err := dies.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	load.reach(100)
+	load.stop()
+	k.complete(clients...)
+	if n := stays.metric(`ringcast_resumes_total{stream="s",from="ring"}`); n < 1 {
+		t.Errorf("%v resumes at the other instance", n)
+	}
+}
+
 // traffic is a producer in the background.
 type traffic struct {
 	k       *fake
