@@ -38,6 +38,11 @@ func (s *Stream) newLive() (*liveClient, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A new group waits 3 s for more members (KIP-134, the default of
+	// group.initial.rebalance.delay.ms), and the answer to the join comes behind
+	// that: with a read timeout of 3 s the first join always fails (measured).
+	cfg.Net.ReadTimeout = 4 * time.Second
+	cfg.Metadata.Timeout = 3 * cfg.Net.ReadTimeout
 	// An eager strategy: every partition of every session passes Setup.
 	cfg.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{l.strategy}
 	if l.client, err = sarama.NewClient(s.b.cfg.Brokers, cfg); err != nil {

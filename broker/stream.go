@@ -196,11 +196,13 @@ func (s *Stream) failed(what string, err error) {
 	s.m.sampled.Warn().Str("stream", s.cfg.Name).Str("kind", kind.String()).Err(err).Msg(what)
 }
 
-// backoff waits longer each time, from 200 ms up to 5 s, with jitter.
+// backoff waits longer each time, from 200 ms up to a second, with jitter:
+// clients wait for what comes after an outage, and a question a second from
+// each stream is nothing to Kafka.
 type backoff struct{ tries uint }
 
 func (w *backoff) next() time.Duration {
-	d := min(200*time.Millisecond<<min(w.tries, 5), 5*time.Second)
+	d := min(200*time.Millisecond<<min(w.tries, 5), time.Second)
 	w.tries++
 	return d/2 + rand.N(d/2)
 }
