@@ -125,6 +125,13 @@ func TestSmallMachineLowersDefaults(t *testing.T) {
 }
 
 func TestIDLength(t *testing.T) {
+	text := func(form string, topics int) string {
+		names := ""
+		for i := range topics {
+			names += "'" + string(rune('a'+i/26)) + string(rune('a'+i%26)) + "',"
+		}
+		return "[streams.x]\nid = '" + form + "'\ntopics = [" + names + "]\n"
+	}
 	f := func(form string, want IDForm, most int) {
 		t.Helper()
 		entry := map[string]string{
@@ -136,21 +143,18 @@ func TestIDLength(t *testing.T) {
 			t.Errorf("an entry of %s has %d bytes, want %d", form, got, len(entry))
 		}
 		// most is (4096 - 2 + 1) / (entry + 1)
-		text := func(n int) string {
-			topics := ""
-			for i := range n {
-				topics += "'" + string(rune('a'+i/26)) + string(rune('a'+i%26)) + "',"
-			}
-			return "[streams.x]\nid = '" + form + "'\ntopics = [" + topics + "]\n"
-		}
-		mustParse(t, text(most), testSystem())
-		if _, err := Parse("f", []byte(text(most+1)), testSystem()); err == nil || !strings.Contains(err.Error(), "f:3: streams.x.topics: ") {
+		mustParse(t, text(form, most), testSystem())
+		if _, err := Parse("f", []byte(text(form, most+1)), testSystem()); err == nil || !strings.Contains(err.Error(), "f:3: streams.x.topics: ") {
 			t.Errorf("%d topics in %s: %v", most+1, form, err)
 		}
 	}
 	f("both", IDBoth, 37)
 	f("offset", IDOffset, 49)
 	f("timestamp", IDTimestamp, 51)
+
+	if c := mustParse(t, text("compact", 600), testSystem()); c.Streams[0].ID != IDCompact {
+		t.Errorf("id is %v", c.Streams[0].ID)
+	}
 }
 
 func TestWorstCase(t *testing.T) {

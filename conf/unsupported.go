@@ -11,7 +11,6 @@ import (
 type refused struct {
 	key   string
 	table bool
-	value string // only this value is refused
 }
 
 // unsupported is everything that the file may not ask for: such a key may only
@@ -32,7 +31,6 @@ var unsupported = []refused{
 	{key: "kafka.sasl", table: true},
 	{key: "views.*"},
 	{key: "replay.*"},
-	{key: "streams.*.id", value: "compact"},
 	{key: "streams.*.access"},
 	{key: "streams.*.example"},
 	{key: "streams.*.schema"},
@@ -53,11 +51,8 @@ func (l *loader) refuseUnsupported() {
 			case !matches(u.key, key):
 			case u.table:
 				l.at(key...).fail("not supported yet, allowed: leave the table out")
-			case !l.good(key):
-			case u.value == "":
+			case l.good(key):
 				l.refuseKey(key, plain, here)
-			case l.given[joined] == u.value:
-				l.at(key...).fail(fmt.Sprintf("%q is not supported yet, allowed: the other values", u.value))
 			}
 		}
 	}

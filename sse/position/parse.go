@@ -43,9 +43,14 @@ func (id *ID) Ours() bool {
 	return len(id.Entries) > 0
 }
 
-// Parse reads the value of a Last-Event-ID. What it allocates is bounded by a
-// few times the length of header. The error is an *Error.
+// Parse reads the value of a Last-Event-ID: JSON or compact, as its first
+// character tells. What it allocates is bounded by a few times the length of
+// header, and for a compact id by what maxEntries and maxName allow. The error
+// is an *Error.
 func Parse(header []byte) (ID, error) {
+	if isCompact(header) {
+		return parseCompact(header)
+	}
 	if err := checkJSON(header); err != nil {
 		return ID{}, err
 	}
@@ -196,8 +201,10 @@ func makeEntry(values *[numFields][]byte, last Entry) (e Entry, err error) {
 			return e, err
 		}
 	}
-	if epoch := values[epochField]; epoch != nil && isEpoch(epoch) {
-		e.Epoch = unquote(epoch, last.Epoch)
+	if epoch := values[epochField]; epoch != nil && epoch[0] == '"' {
+		if text := unquote(epoch, last.Epoch); isEpoch(text) {
+			e.Epoch = text
+		}
 	}
 	return e, nil
 }

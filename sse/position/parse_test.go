@@ -196,7 +196,11 @@ func FuzzParse(f *testing.F) {
 			v.Keys = append(v.Keys, ringbuf.Key{Topic: e.Topic, Partition: e.Partition, Epoch: e.Epoch})
 			v.Pos = append(v.Pos, ringbuf.Pos{Next: e.Offset, Time: e.Timestamp - 1})
 		}
-		again, err := Parse(AppendID(nil, v, Both, nil))
+		text := AppendID(nil, v, Both, nil)
+		if isCompact(text) {
+			return // too long for JSON; FuzzParseCompact looks at these
+		}
+		again, err := Parse(text)
 		if err != nil || len(again.Entries) != len(id.Entries) {
 			t.Fatalf("%q: %v", header, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -62,25 +63,27 @@ func unquote(raw []byte, last string) string {
 	return string(text)
 }
 
-// isEpoch reports whether raw is a JSON string of the form CLUSTER.TOPIC with
-// tags as our ids have them.
-func isEpoch(raw []byte) bool {
-	if raw[0] != '"' {
-		return false
-	}
-	cluster, topic, found := bytes.Cut(raw[1:len(raw)-1], []byte("."))
+// isEpoch reports whether s is of the form CLUSTER.TOPIC with tags as our ids
+// have them.
+func isEpoch(s string) bool {
+	cluster, topic, found := strings.Cut(s, ".")
 	return found && isTag(cluster) && isTag(topic)
 }
 
-// isTag reports whether b is six characters of base64url, or - for unknown.
-func isTag(b []byte) bool {
-	if string(b) == "-" {
+// isTag reports whether s is six characters of base64url, or - for unknown.
+func isTag(s string) bool {
+	if s == "-" {
 		return true
 	}
-	for _, c := range b {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+	for i := range len(s) {
+		if !isBase64URL(s[i]) {
 			return false
 		}
 	}
-	return len(b) == 6
+	return len(s) == 6
+}
+
+// isBase64URL reports whether c is of the alphabet of RFC 4648 section 5.
+func isBase64URL(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
 }
