@@ -10,17 +10,13 @@ import (
 	"github.com/ringcast/ringcast/ringbuf"
 )
 
-// waitTime is how long a client that is ahead of this instance waits in its
-// shard; then it gets a goroutine that may ask Kafka.
-const waitTime = time.Second
-
 // leastUserTimeout is the least TCP_USER_TIMEOUT: it also ends a connection
 // whose client reads, but so slowly that its window stays closed (measured).
 const leastUserTimeout = time.Minute
 
 // toShard moves a connection from net.Conn to the raw descriptor that a shard
-// owns. It reports false, and has done nothing, where there are no shards or
-// the connection is not plain TCP. Counts and descriptor are the shard's when
+// owns. It reports false, and has done nothing, where there are no shards, the
+// connection is not plain TCP, or there is no descriptor left. Counts and descriptor are the shard's when
 // it returns true, or have been given back.
 func (s *Server) toShard(c *conn, sub *subscription) bool {
 	tcp, ok := c.Conn.(*net.TCPConn)
@@ -29,15 +25,13 @@ func (s *Server) toShard(c *conn, sub *subscription) bool {
 	}
 	fd, err := duplicate(tcp)
 	if err != nil {
-		c.Close()
-		s.stats.closed(closedError)
-		return true
+		return false
 	}
 	if !c.handOver() {
 		unix.Close(fd)
 		return true
 	}
-	tcp.Close()
+	_ = tcp.Close()
 	a := arrival{fd: fd, view: sub.view, lane: sub.lane, pend: sub.head, want: sub.start.want, bare: sub.bare, born: time.Now()}
 	if at := sub.start.at; at != nil {
 		a.cursor, a.last = at.Seq, at
@@ -166,7 +160,11 @@ func (sh *shard) adopt(a arrival) {
 	c.state = stateFree
 	sh.move(i, stateLagging)
 	sh.own(c.lag, len(a.pend))
-	sh.due(i, sh.tick+s.tickCount(time.Second))
+	first := sh.tick + s.tickCount(time.Second)
+	if age := s.ageTicks(i, c.gen); age > 0 {
+		first = min(first, c.born+age)
+	}
+	sh.due(i, first)
 	if sh.drainer != nil && !a.bare {
 		sh.end(i, closedDrain)
 	}
@@ -276,7 +274,7 @@ func (s *Server) promote(owner *conn, v *view, ln lane, at *ringbuf.Entry, born 
 		unix.Close(fd)
 		return true
 	}
-	tcp.Close()
+	_ = tcp.Close()
 	s.send(arrival{fd: fd, view: v, lane: ln, cursor: at.Seq, last: at, born: born})
 	return true
 }

@@ -22,7 +22,6 @@ type follow struct {
 
 	waker *ringbuf.Waker
 	c     chan struct{}
-	done  chan struct{}
 }
 
 func (w *follow) start(s *Server, v *view) {

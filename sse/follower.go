@@ -291,13 +291,13 @@ func (f *follower) finish(err error, bare bool) closedReason {
 	if !ok {
 		reason = closedClient
 	}
-	switch {
-	case err == errBlocked:
+	switch err {
+	case errBlocked:
 		if tcp, ok := f.owner.Conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
 		return reason
-	case err == errGone, err == errStopped:
+	case errGone, errStopped:
 		return reason
 	}
 	_ = f.conn.SetDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))

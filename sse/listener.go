@@ -2,6 +2,7 @@ package sse
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -140,18 +141,13 @@ func refuseBare(c net.Conn) {
 
 // readAway reads what a client sends until it stops, or 64 KiB.
 func readAway(c net.Conn) {
-	buf := make([]byte, 1024)
-	for n, total := 0, 0; total < 64<<10; total += n {
-		var err error
-		if n, err = c.Read(buf); err != nil {
-			return
-		}
-	}
+	_, _ = io.CopyN(io.Discard, c, 64<<10)
 }
 
 // acceptWithReserve gives up the reserve to accept one socket. It returns the
-// socket if there are descriptors again, and otherwise refuses it. accept4 returns EMFILE also when nobody waits, so the accept has a deadline:
-// a blocked one would leave the process without a reserve (measured).
+// socket if there are descriptors again, and otherwise refuses it. accept4
+// returns EMFILE also when nobody waits, so the accept has a deadline: a
+// blocked one would leave the process without a reserve (measured).
 func (l *listener) acceptWithReserve() net.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ringcast/ringcast/bench/ledger"
 	"github.com/ringcast/ringcast/ringbuf"
 	"github.com/ringcast/ringcast/sse/frame"
 	"github.com/ringcast/ringcast/sse/position"
@@ -71,9 +70,6 @@ func (p *publisher) publishAt(part int, offset, ms int64, value string) {
 	}
 	p.ring.Wake()
 }
-
-// record publishes one of the ledger's records.
-func (p *publisher) record(r ledger.Record) { p.publish(int(r.Partition), r.Offset, string(r.Value)) }
 
 // change changes the ring under the publisher's lock and wakes.
 func (p *publisher) change(f func(*ringbuf.Ring)) {

@@ -3,12 +3,12 @@ package sse
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,8 +24,9 @@ func TestMain(m *testing.M) {
 		serveWithFewDescriptors()
 		return
 	}
-	// fasthttp's worker pool ends up to 10 s after its server.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+	// fasthttp's worker pool ends up to 10 s after its server, its clock never.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 }
 
 // testConfig is how a publisher's stream "s" is served in tests.
@@ -124,7 +125,9 @@ func closedFor(t testing.TB, s *Server, r closedReason) float64 {
 // get opens a stream and returns its response and a reader of its body.
 func get(t *testing.T, addr, path, lastID string) (*http.Response, *bufio.Reader) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+path, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,5 +194,3 @@ func begins(t testing.TB, r io.Reader, want string) {
 		t.Errorf("got  %q (%v)\nwant %q", b[:n], err, want)
 	}
 }
-
-var dateLine = regexp.MustCompile(`(?m)^Date: .*\r\n`)

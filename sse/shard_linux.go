@@ -259,15 +259,13 @@ func (sh *shard) round(g *group) (written int) {
 		}
 		b.before, batches[l], last = g.last, b, b.last
 	}
-	// The position moves before anything is written: who takes nothing of the
-	// batch is behind it, and must not be taken for one who is there.
-	g.pos, g.last = to, last
 	for l, b := range batches {
 		if b != nil && len(b.bytes) > 0 {
 			written += sh.writeAll(g, lane(l), b)
 		}
 	}
 	g.turn++
+	g.pos, g.last = to, last
 	g.dirty = to < head
 	return written
 }

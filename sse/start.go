@@ -23,15 +23,6 @@ type start struct {
 // resumeFrom is a label of ringcast_resumes_total.
 type resumeFrom int
 
-// waitTime is how long a client that is ahead of this instance waits in its
-// shard; then it gets a goroutine that may ask Kafka.
-const waitTime = time.Second
-
-// ahead reports whether the ring, which is at w, cannot have what is waited for.
-func (x *want) ahead(w ringbuf.Vector) bool {
-	return !x.cold && sameKeys(w.Keys, x.keys) && (len(x.absent) > 0 || !covers(w, ringbuf.Vector{Pos: x.pos}))
-}
-
 // Where a connection's first bytes came from.
 const (
 	fromLive resumeFrom = iota
@@ -50,6 +41,16 @@ type want struct {
 	notices []ringbuf.Notice // to be told before the next event
 	cold    bool             // a live connection from before Kafka was reached: no position at all
 	long    bool             // what it lacks is here, and is more than maxPrivate
+}
+
+// waitTime is how long a client that is ahead of this instance waits in its
+// shard; then it gets a goroutine that may ask Kafka.
+const waitTime = time.Second
+
+// ahead reports whether the ring, which is at this position, cannot have
+// what is waited for.
+func (w *want) ahead(ring ringbuf.Vector) bool {
+	return !w.cold && sameKeys(ring.Keys, w.keys) && (len(w.absent) > 0 || !covers(ring, ringbuf.Vector{Pos: w.pos}))
 }
 
 var (

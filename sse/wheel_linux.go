@@ -51,8 +51,15 @@ func (sh *shard) sweep() {
 		*b = nil
 		for _, e := range list {
 			c := &sh.clients[e.client]
-			// A look in the past is one of a lap that was too late to be swept.
-			if c.gen != e.gen || c.look > sh.beats.at || c.state == stateFree {
+			if c.gen != e.gen || c.state == stateFree {
+				continue
+			}
+			// A look in the past is one of a lap that was swept too late, and
+			// one in the future may have been put here by this very sweep.
+			if c.look > sh.beats.at {
+				if c.look%wheel == sh.beats.at%wheel {
+					*b = append(*b, e)
+				}
 				continue
 			}
 			next := sh.look(e.client)
