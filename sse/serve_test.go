@@ -19,9 +19,13 @@ import (
 	"go.uber.org/goleak"
 )
 
+// instead of the tests this is run, if it is set: the test binary is then a
+// server of its own.
+var instead func()
+
 func TestMain(m *testing.M) {
-	if os.Getenv(fewDescriptors) != "" {
-		serveWithFewDescriptors()
+	if instead != nil {
+		instead()
 		return
 	}
 	// fasthttp's worker pool ends up to 10 s after its server, its clock never.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -82,6 +83,17 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 	return p, nil
 }
 
+// never is a time that does not come, and can still be multiplied.
+const never = 10 * 365 * 24 * time.Hour
+
+// orNever gives a limit that is switched off (0) the value that is never reached.
+func orNever[T int64 | time.Duration](limit, unreached T) T {
+	if limit == 0 {
+		return unreached
+	}
+	return limit
+}
+
 // open takes the ports.
 func (p *Process) open() (err error) {
 	if p.listener, err = net.Listen("tcp", p.cfg.Server.Listen); err != nil {
@@ -109,7 +121,7 @@ func (p *Process) connect(set *metrics.Set) error {
 	bc := broker.Config{
 		Brokers: k.Brokers, ClientID: k.ClientID, GroupPrefix: k.GroupPrefix, Host: host,
 		ReadCommitted: k.Isolation == conf.ReadCommitted, RequireKafka: k.RequireKafka,
-		FetchBytes: int32(k.FetchBytes), MaxBatch: k.MaxBatch, StallAfter: k.StallAfter,
+		FetchBytes: int32(k.FetchBytes), MaxBatch: orNever(k.MaxBatch, math.MaxInt32), StallAfter: orNever(k.StallAfter, never),
 		Log: p.log, Metrics: set,
 	}
 	var streams []broker.StreamConfig
