@@ -94,6 +94,6 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%q: error %v, want %q", args, err, want)
 		}
 	}
-	f(`"fast": there are idle, fanout-1k, fanout-5k, saturation, ingest, smoke`, "-scenario", "idle,fast")
+	f(`"fast": there are idle, fanout-1k, fanout-5k, fanout-10k, saturation, ingest, smoke`, "-scenario", "idle,fast")
 	f(`"idle"`, "idle")
 }

@@ -27,10 +27,10 @@ const lookUpTime = 3 * time.Second
 
 // complete makes an id whole over the partitions known now (DESIGN.md, resume,
 // step 0). since is where partitions start that the id leaves open, Unix
-// milliseconds; nil: at the live end. Errors are *refusal, errNeedsKafka and
+// milliseconds; nil: at the live end. own says that the id is a want's entries. Errors are *refusal, errNeedsKafka and
 // errBeforeRing.
-func (v *view) complete(id position.ID, since *int64) (*want, error) {
-	c := completion{view: v, since: since, ours: id.Ours(), time: -1}
+func (v *view) complete(id position.ID, since *int64, own bool) (*want, error) {
+	c := completion{view: v, since: since, ours: id.Ours(), own: own, time: -1}
 	if err := c.refuseTopics(id); err != nil {
 		return nil, err // the request is wrong, whatever Kafka does
 	}
@@ -67,6 +67,7 @@ type completion struct {
 	cold  bool           // the ring is still being filled: what it lacks may come yet
 	since *int64
 	ours  bool
+	own   bool // made by entries: times are those of this instance, or waited for
 	named map[partition]*position.Entry
 	topic map[string]epochMatch // the best match among the named partitions of a topic
 	time  int64                 // the id's own time: its largest timestamp, or -1
@@ -215,7 +216,7 @@ func (c *completion) place(i int) error {
 		return c.placeEarliest(i)
 	}
 	p := ringbuf.Pos{Next: e.Offset, Time: ringbuf.NoTime}
-	if e.HasTime && c.view.ID != position.Timestamp {
+	if e.HasTime && (c.own || c.view.ID != position.Timestamp) {
 		// Where ids are times alone, a time that this instance never saw would
 		// keep the client private until the partition speaks; its offset is exact.
 		p.Time = e.Timestamp - 1
@@ -280,6 +281,10 @@ func (c *completion) placeTime(i int, ms int64, delivered bool) error {
 			return errNeedsKafka
 		}
 		c.want.pos[i] = c.live.Pos[i]
+		if delivered && ms > c.live.Pos[i].Time {
+			// It was given a record that this instance has not read yet.
+			c.want.wait(i, ms)
+		}
 		return nil
 	}
 	p := ringbuf.Pos{Next: e.Offset, Time: ms}
@@ -338,6 +343,9 @@ func topicName(s string) bool {
 func (w *want) entries() position.ID {
 	id := position.ID{Entries: append([]position.Entry(nil), w.absent...)}
 	for i, k := range w.keys[:len(w.pos)] {
+		if _, ok := w.late[i]; ok {
+			continue // among the absent
+		}
 		e := position.Entry{Topic: k.Topic, Partition: k.Partition, Offset: w.pos[i].Next, HasOffset: true, Epoch: k.Epoch}
 		if w.pos[i].Time != ringbuf.NoTime {
 			e.Timestamp, e.HasTime = w.pos[i].Time+1, true
@@ -347,14 +355,30 @@ func (w *want) entries() position.ID {
 	return id
 }
 
+// wait notes that partition i cannot be placed before the ring has a record of
+// at least ms, Unix milliseconds.
+func (w *want) wait(i int, ms int64) {
+	if w.late == nil {
+		w.late = make(map[int]int64)
+	}
+	w.late[i] = ms
+	k := w.keys[i]
+	// The offset is for ids that need one: nothing below it is lacking.
+	w.absent = append(w.absent, position.Entry{Topic: k.Topic, Partition: k.Partition, Offset: w.pos[i].Next, Timestamp: ms + 1, HasTime: true, Epoch: k.Epoch})
+}
+
 // vector is the want as a vector, absent partitions included.
 func (w *want) vector() ringbuf.Vector {
 	v := ringbuf.Vector{Keys: w.keys[:len(w.pos)], Pos: w.pos}
 	if len(w.absent) == 0 {
 		return v
 	}
-	v.Keys = append([]ringbuf.Key(nil), v.Keys...)
-	v.Pos = append([]ringbuf.Pos(nil), v.Pos...)
+	v.Keys, v.Pos = nil, nil
+	for i, k := range w.keys[:len(w.pos)] {
+		if _, ok := w.late[i]; !ok {
+			v.Keys, v.Pos = append(v.Keys, k), append(v.Pos, w.pos[i])
+		}
+	}
 	for _, e := range w.absent {
 		p := ringbuf.Pos{Next: e.Offset, Time: ringbuf.NoTime}
 		if e.HasTime {

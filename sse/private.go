@@ -94,7 +94,7 @@ func (f *follower) begin(ask *asker) (*catchUp, error) {
 		c, err := f.view.catchUp(w)
 		if err == errAgain || len(w.absent) > 0 {
 			var n *want
-			if n, err = f.view.complete(w.entries(), nil); err == nil {
+			if n, err = f.view.complete(w.entries(), nil, true); err == nil {
 				n.notices = append(w.notices[:len(w.notices):len(w.notices)], n.notices...)
 				f.want = n
 			}
@@ -155,6 +155,14 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 func (f *follower) lookUp(w *want) error {
 	var left []position.Entry
 	for _, e := range w.absent {
+		if i, ok := w.lateIndex(&e); ok {
+			if f.comes(w, i) {
+				left = append(left, e)
+			} else {
+				delete(w.late, i) // it starts at the live end
+			}
+			continue
+		}
 		ctx, cancel := f.askContext()
 		n, exists, err := f.view.Source.LookUp(ctx, e.Topic)
 		cancel()
@@ -170,6 +178,26 @@ func (f *follower) lookUp(w *want) error {
 	}
 	w.absent = left
 	return f.due()
+}
+
+// lateIndex returns the index of an absent entry whose partition is known.
+func (w *want) lateIndex(e *position.Entry) (int, bool) {
+	for i := range w.late {
+		if k := w.keys[i]; k.Topic == e.Topic && k.Partition == e.Partition {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// comes reports whether partition i may still bring a record that the client
+// has been given elsewhere: not if the log ends where this instance stands.
+func (f *follower) comes(w *want, i int) bool {
+	ctx, cancel := f.askContext()
+	defer cancel()
+	k := w.keys[i]
+	_, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, w.pos[i].Next+1)
+	return err != nil || !past
 }
 
 // askEnd asks the leaders of the partitions in which the client is ahead

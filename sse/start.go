@@ -18,6 +18,7 @@ type start struct {
 	from    resumeFrom
 	gaps    []ringbuf.Notice // what private tells
 	events  int              // in private
+	oldest  int64            // time of the first record it lacked, Unix milliseconds; 0: none was here
 }
 
 // resumeFrom is a label of ringcast_resumes_total.
@@ -37,7 +38,8 @@ var resumeNames = []string{"live", "ring", "kafka"}
 type want struct {
 	pos     []ringbuf.Pos    // by the ring's index
 	keys    []ringbuf.Key    // of pos; a shared slice of the ring's
-	absent  []position.Entry // partitions that this instance does not know, kept as ahead
+	absent  []position.Entry // partitions that this instance does not know, or cannot place yet; kept as ahead
+	late    map[int]int64    // of those the ones that it knows, by index: the record time waited for
 	notices []ringbuf.Notice // to be told before the next event
 	cold    bool             // a live connection from before Kafka was reached: no position at all
 	long    bool             // what it lacks is here, and is more than maxPrivate
@@ -50,7 +52,15 @@ const waitTime = time.Second
 // ahead reports whether the ring, which is at this position, cannot have
 // what is waited for.
 func (w *want) ahead(ring ringbuf.Vector) bool {
-	return !w.cold && sameKeys(ring.Keys, w.keys) && (len(w.absent) > 0 || !covers(ring, ringbuf.Vector{Pos: w.pos}))
+	if w.cold || !sameKeys(ring.Keys, w.keys) {
+		return false
+	}
+	for i, ms := range w.late {
+		if ring.Pos[i].Time < ms {
+			return true
+		}
+	}
+	return len(w.absent) > len(w.late) || len(w.late) == 0 && !covers(ring, ringbuf.Vector{Pos: w.pos})
 }
 
 var (
@@ -79,7 +89,7 @@ func (v *view) live() start {
 // and *positionError.
 func (v *view) resume(id position.ID, since *int64, ln lane) (start, error) {
 	for {
-		w, err := v.complete(id, since)
+		w, err := v.complete(id, since, false)
 		if err != nil {
 			return start{}, err
 		}
@@ -94,7 +104,7 @@ func (v *view) resume(id position.ID, since *int64, ln lane) (start, error) {
 // which some were not known. Notices not told yet stay with it.
 func (v *view) again(w *want, ln lane) (start, error) {
 	for {
-		n, err := v.complete(w.entries(), nil)
+		n, err := v.complete(w.entries(), nil, true)
 		if err != nil {
 			return start{}, err
 		}
@@ -118,6 +128,9 @@ func (v *view) settle(w *want, ln lane) (start, error) {
 	if len(w.absent) > 0 {
 		s.want = w
 		return s, nil
+	}
+	if first := v.Ring.At(c.next); first != nil && first.Kind == ringbuf.Event {
+		s.oldest = first.Time
 	}
 	s.private = ln.appendNotices(nil, w.notices)
 	for {

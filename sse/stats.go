@@ -34,6 +34,7 @@ type stats struct {
 	writes      *metrics.Counter
 	shortWrites *metrics.Counter
 	lagging     *metrics.Histogram
+	depth       *metrics.Histogram // how old the first record was that a resume lacked, seconds
 	close       map[closedReason]*metrics.Counter
 	refuse      map[refusedReason]*metrics.Counter
 	resumes     map[string][]*metrics.Counter // by stream and resumeFrom
@@ -56,6 +57,7 @@ func newStats(s *Server, set *metrics.Set) *stats {
 		writes:      set.NewCounter("ringcast_writes_total"),
 		shortWrites: set.NewCounter("ringcast_short_writes_total"),
 		lagging:     set.NewHistogram("ringcast_client_lag_events"),
+		depth:       set.NewHistogram("ringcast_resume_depth_seconds"),
 		close:       make(map[closedReason]*metrics.Counter),
 		refuse:      make(map[refusedReason]*metrics.Counter),
 		resumes:     make(map[string][]*metrics.Counter),
@@ -98,6 +100,14 @@ func newStats(s *Server, set *metrics.Set) *stats {
 }
 
 func (st *stats) closed(r closedReason) { st.close[r].Inc() }
+
+// resumed counts a connection by where it starts.
+func (st *stats) resumed(v *view, s start) {
+	st.resumes[v.Name][s.from].Inc()
+	if s.from != fromLive && s.oldest > 0 {
+		st.depth.Update(max(0, time.Since(time.UnixMilli(s.oldest)).Seconds()))
+	}
+}
 
 func (st *stats) refused(r refusedReason) { st.refuse[r].Inc() }
 

@@ -58,7 +58,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	c.server, c.stream = s, v
 	sub.head = s.appendHead(nil, ctx, sub)
 	if !sub.bare {
-		s.stats.resumes[v.Name][sub.start.from].Inc()
+		s.stats.resumed(v, sub.start)
 		s.stats.private(v, &sub.start)
 	}
 	ctx.HijackSetNoResponse(true)

@@ -59,6 +59,7 @@ func Scenarios() []Scenario {
 		{"idle", idle},
 		{"fanout-1k", fanout{clients: 1000, rate: 20, size: 1200, partitions: 2, single: true, warm: 2 * time.Second, measured: 8 * time.Second}.run},
 		{"fanout-5k", fanout{clients: 5000, rate: 20, size: 1200, partitions: 2, warm: 2 * time.Second, measured: 8 * time.Second}.run},
+		{"fanout-10k", fanout{clients: 10_000, rate: 20, size: 300, partitions: 2, warm: 2 * time.Second, measured: 8 * time.Second}.run},
 		{"saturation", saturation{clients: 2000, burst: 1000, size: 300}.run},
 		{"ingest", ingest},
 	}
