@@ -1,7 +1,8 @@
 # Everything here needs Go only, except where it says otherwise.
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -X main.release=$(VERSION)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -X main.release=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
 SCENARIO ?=
 TOOLS   := $(CURDIR)/bin/tools

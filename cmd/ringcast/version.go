@@ -10,8 +10,11 @@ import (
 	"runtime/debug"
 )
 
-// release is set by the build (-ldflags "-X main.release=…").
-var release = "dev"
+// Set by the build (-ldflags "-X main.release=… -X main.commit=…").
+var (
+	release = "dev"
+	commit  = "" // "": what the Go command has recorded
+)
 
 func version() string { return release }
 
@@ -30,18 +33,26 @@ func runVersion(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "unexpected argument %q\n\n%s", fs.Arg(0), usage)
 		return exitUsage
 	}
-	commit := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
-		}
-	}
+	commit := builtFrom()
 	if *asJSON {
 		_ = json.NewEncoder(stdout).Encode(map[string]string{"version": version(), "commit": commit, "go": runtime.Version()})
 		return exitOK
 	}
 	fmt.Fprintf(stdout, "ringcast %s, commit %s, %s %s/%s\n", version(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return exitOK
+}
+
+// builtFrom is the commit that the command was built from.
+func builtFrom() string {
+	if commit != "" {
+		return commit
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return "unknown"
 }

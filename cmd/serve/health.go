@@ -110,6 +110,9 @@ func topics(list []broker.TopicStatus) []topicStatus {
 	for _, t := range list {
 		ts := topicStatus{Name: t.Name, Exists: t.Exists, Epoch: t.Epoch, Partitions: []partitionStatus{}}
 		for _, q := range t.Partitions {
+			if q.Newest >= 0 {
+				q.Newest = max(q.Newest, q.Next) // the end is asked for less often
+			}
 			ts.Partitions = append(ts.Partitions, partitionStatus(q))
 		}
 		out = append(out, ts)
