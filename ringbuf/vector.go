@@ -24,14 +24,14 @@ type Vector struct {
 	Pos  []Pos
 }
 
-// Covers reports whether w stands at or behind no position of v: every record
-// below v is below w too. v may be shorter than w, never longer.
-func (w Vector) Covers(v []int64) bool {
-	if len(v) > len(w.Pos) {
+// Covers reports whether w stands nowhere below v: every record below v is
+// below w too. v may be shorter than w; a longer one is not covered.
+func (w Vector) Covers(v Vector) bool {
+	if len(v.Pos) > len(w.Pos) {
 		return false
 	}
-	for i, next := range v {
-		if w.Pos[i].Next < next {
+	for i, p := range v.Pos {
+		if w.Pos[i].Next < p.Next {
 			return false
 		}
 	}

@@ -114,11 +114,13 @@ func TestKeysAreSharedUntilTheyChange(t *testing.T) {
 func TestCovers(t *testing.T) {
 	f := func(w, v []int64, want bool) {
 		t.Helper()
-		var pos []Pos
-		for _, next := range w {
-			pos = append(pos, Pos{Next: next})
+		vector := func(offsets []int64) (v Vector) {
+			for _, next := range offsets {
+				v.Pos = append(v.Pos, Pos{Next: next})
+			}
+			return v
 		}
-		if got := (Vector{Pos: pos}).Covers(v); got != want {
+		if got := vector(w).Covers(vector(v)); got != want {
 			t.Errorf("%v covers %v: %v", w, v, got)
 		}
 	}

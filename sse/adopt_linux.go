@@ -97,7 +97,12 @@ func (s *Server) send(a arrival) {
 // drop closes an arrival that no shard took.
 func (s *Server) drop(a arrival, reason closedReason) {
 	unix.Close(a.fd)
-	s.leave(a.view)
+	s.over(a.view, reason)
+}
+
+// over gives back what a connection counted for whose descriptor is closed.
+func (s *Server) over(v *view, reason closedReason) {
+	s.leave(v)
 	s.sockets.Add(-1)
 	s.stats.closed(reason)
 }
@@ -157,7 +162,6 @@ func (sh *shard) adopt(a arrival) {
 	if a.bare {
 		c.lag.ending, c.lag.reason = true, closedClient
 	}
-	c.state = stateFree
 	sh.move(i, stateLagging)
 	sh.own(c.lag, len(a.pend))
 	first := sh.tick + s.tickCount(time.Second)
@@ -250,9 +254,7 @@ func (sh *shard) toFollower(i uint32) {
 	sh.forget(i)
 	s := sh.srv
 	if err != nil {
-		s.leave(v)
-		s.sockets.Add(-1)
-		s.stats.closed(closedError)
+		s.over(v, closedError)
 		return
 	}
 	cc := &conn{Conn: nc, sockets: &s.sockets, stream: v, server: s}

@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -76,48 +77,11 @@ func (s *Server) streamPath(ctx *fasthttp.RequestCtx) (names string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	rest = strings.TrimSuffix(rest, "/")
-	rest, ok = unescape(rest)
-	if !ok || rest == "" || strings.Contains(rest, "/") {
+	names, err := url.PathUnescape(strings.TrimSuffix(rest, "/"))
+	if err != nil || names == "" || strings.Contains(names, "/") {
 		return "", false
 	}
-	return rest, true
-}
-
-// unescape decodes %XX (RFC 3986 section 2.1); false when it is malformed.
-func unescape(s string) (string, bool) {
-	if !strings.Contains(s, "%") {
-		return s, true
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b = append(b, s[i])
-			continue
-		}
-		if i+2 >= len(s) {
-			return "", false
-		}
-		hi, lo := fromHex(s[i+1]), fromHex(s[i+2])
-		if hi < 0 || lo < 0 {
-			return "", false
-		}
-		b = append(b, byte(hi<<4|lo))
-		i += 2
-	}
-	return string(b), true
-}
-
-func fromHex(b byte) int {
-	switch {
-	case b >= '0' && b <= '9':
-		return int(b - '0')
-	case b >= 'a' && b <= 'f':
-		return int(b-'a') + 10
-	case b >= 'A' && b <= 'F':
-		return int(b-'A') + 10
-	}
-	return -1
+	return names, true
 }
 
 // cors sets the headers that every public response carries.

@@ -259,9 +259,7 @@ func (sh *shard) close(i uint32, reason closedReason) {
 	sh.poll.remove(int(c.fd))
 	unix.Close(int(c.fd))
 	sh.forget(i)
-	sh.srv.leave(view)
-	sh.srv.sockets.Add(-1)
-	sh.srv.stats.closed(reason)
+	sh.srv.over(view, reason)
 }
 
 // forget frees the place of a client whose descriptor is somebody else's now.

@@ -176,15 +176,7 @@ func (s *Server) Serve(ln net.Listener) error {
 // over d, each with a retry time in proportion to it. It returns when all are
 // gone, or with the context's error.
 func (s *Server) Drain(ctx context.Context, d time.Duration) error {
-	s.drainOnce.Do(func() {
-		s.drainTime = d
-		s.mu.Lock()
-		close(s.drain)
-		for _, ln := range s.lns {
-			ln.Close()
-		}
-		s.mu.Unlock()
-	})
+	s.stopAccepting(d)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.connections.Load() > 0 {
@@ -197,16 +189,22 @@ func (s *Server) Drain(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// Close ends everything at once. Call it last, once.
-func (s *Server) Close() {
+// stopAccepting begins the drain, over d; only the first call counts.
+func (s *Server) stopAccepting(d time.Duration) {
 	s.drainOnce.Do(func() {
+		s.drainTime = d
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		close(s.drain)
 		for _, ln := range s.lns {
 			ln.Close()
 		}
-		s.mu.Unlock()
 	})
+}
+
+// Close ends everything at once. Call it last, once.
+func (s *Server) Close() {
+	s.stopAccepting(0)
 	s.cancel()
 	s.stopShards()
 	s.mu.Lock()

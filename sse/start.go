@@ -60,7 +60,7 @@ func (w *want) ahead(ring ringbuf.Vector) bool {
 			return true
 		}
 	}
-	return len(w.absent) > len(w.late) || len(w.late) == 0 && !covers(ring, ringbuf.Vector{Pos: w.pos})
+	return len(w.absent) > len(w.late) || len(w.late) == 0 && !ring.Covers(ringbuf.Vector{Pos: w.pos})
 }
 
 var (
@@ -172,9 +172,12 @@ type catchUp struct {
 	// known is the newest sequence with which u.Keys were compared. Entries up
 	// to it may know fewer partitions than the client, and an id that left one
 	// out would have it read again from its first record.
-	known  uint64
-	id     []byte // scratch
-	events int    // given
+	known uint64
+	id    []byte // scratch
+	// order is the one in which an id names the partitions of ordered.
+	order   []int
+	ordered []ringbuf.Key
+	events  int // given
 }
 
 // catchUp begins where the ring holds the first record that w still needs.
@@ -213,7 +216,7 @@ func (v *view) catchUp(w *want) (*catchUp, error) {
 // the shared bytes behind at are exactly what is missing. Errors are errHead
 // and errAgain.
 func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
-	if c.at != nil && covers(c.w, c.u) && (c.view.ID != position.Timestamp || coversTimes(c.w, c.u)) {
+	if c.at != nil && c.w.Covers(c.u) && (c.view.ID != position.Timestamp || coversTimes(c.w, c.u)) {
 		return dst, true, nil
 	}
 	e := c.view.Ring.At(c.next)
@@ -246,23 +249,16 @@ func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
 		return ln.appendNotice(dst, &e.Wire), false, nil
 	}
 	c.events++
-	c.id = position.AppendID(c.id[:0], c.u, c.view.ID, position.Order(c.u.Keys))
+	if !sameKeys(c.ordered, c.u.Keys) {
+		c.order, c.ordered = position.Order(c.u.Keys), c.u.Keys
+	}
+	c.id = position.AppendID(c.id[:0], c.u, c.view.ID, c.order)
 	return ln.appendEvent(dst, c.id, &e.Wire), false, nil
 }
 
 // sameKeys reports whether two slices of a ring's keys are one and the same.
 func sameKeys(a, b []ringbuf.Key) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// covers reports whether w stands nowhere below u.
-func covers(w, u ringbuf.Vector) bool {
-	for i := range u.Pos {
-		if i >= len(w.Pos) || w.Pos[i].Next < u.Pos[i].Next {
-			return false
-		}
-	}
-	return true
 }
 
 // coversTimes reports whether no time of w is lower than that of u. Where ids are
