@@ -45,6 +45,8 @@ type Config struct {
 	RequireKafka  bool          // New fails with ErrUnreachable while Kafka is unreachable
 	FetchBytes    int32         // per partition and request; 0: 1 MiB
 	MaxBatch      int64         // bytes of a decompressed batch, beyond which it is jumped; 0: 64 MiB
+	ReplayReads   int           // reads of history at a time; 0: 16
+	ReplayBytes   int64         // of history kept for others who want it; 0: 128 MiB
 	StallAfter    time.Duration // behind or without an answer for so long: clients are rebuilt; 0: 15 s
 
 	// Configure is called last on the configuration of every client: TLS,
@@ -90,6 +92,7 @@ type Broker struct {
 	streams []*Stream // in the order given
 	byName  map[string]*Stream
 	meta    *poller
+	history *History
 	times   times
 
 	reached atomic.Bool
@@ -104,6 +107,7 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 	}
 	cfg.FetchBytes = orDefault(cfg.FetchBytes, defaultFetchBytes)
 	cfg.MaxBatch = orDefault(cfg.MaxBatch, defaultMaxBatch)
+	cfg.ReplayReads = orDefault(cfg.ReplayReads, defaultReads)
 	cfg.StallAfter = orDefault(cfg.StallAfter, 15*time.Second)
 	if cfg.Metrics == nil {
 		cfg.Metrics = metrics.NewSet()
@@ -127,11 +131,13 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 		b.byName[sc.Name] = s
 	}
 	b.meta = newPoller(b)
+	b.history = newHistory(b)
 	if cfg.RequireKafka {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := b.meta.probe(ctx); err != nil {
 			b.meta.asks.close()
+			b.history.close()
 			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 		}
 	}
@@ -139,7 +145,7 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 }
 
 // orDefault is v, or what stands for its zero value.
-func orDefault[T int32 | int64 | time.Duration](v, zero T) T {
+func orDefault[T int | int32 | int64 | time.Duration](v, zero T) T {
 	if v == 0 {
 		return zero
 	}
@@ -155,8 +161,12 @@ func (b *Broker) Run(ctx context.Context) error {
 		wg.Go(func() { s.run(ctx) })
 	}
 	wg.Wait()
+	b.history.close()
 	return nil
 }
+
+// History reads what the rings no longer hold.
+func (b *Broker) History() *History { return b.history }
 
 // Stream returns the stream of that name, nil when there is none.
 func (b *Broker) Stream(name string) *Stream { return b.byName[name] }

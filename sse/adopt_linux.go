@@ -19,10 +19,10 @@ const leastUserTimeout = time.Minute
 // connection is not plain TCP, or there is no descriptor left. Counts and descriptor are the shard's when
 // it returns true, or have been given back.
 func (s *Server) toShard(c *conn, sub *subscription) bool {
-	tcp, ok := c.Conn.(*net.TCPConn)
-	if !ok || len(s.shards) == 0 {
+	if !s.hasShardFor(c) || sub.start.want != nil && sub.start.want.alone() {
 		return false
 	}
+	tcp := c.Conn.(*net.TCPConn)
 	fd, err := duplicate(tcp)
 	if err != nil {
 		return false
@@ -40,6 +40,12 @@ func (s *Server) toShard(c *conn, sub *subscription) bool {
 	return true
 }
 
+// hasShardFor reports whether a connection may become a shard's.
+func (s *Server) hasShardFor(c *conn) bool {
+	_, ok := c.Conn.(*net.TCPConn)
+	return ok && len(s.shards) > 0
+}
+
 // userTimeout is TCP_USER_TIMEOUT, milliseconds.
 func (s *Server) userTimeout() int {
 	return int(max(2*s.cfg.SlowClientTimeout, leastUserTimeout) / time.Millisecond)
@@ -55,6 +61,9 @@ func (s *Server) setPatience(c *conn) {
 	if raw, err := tcp.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) {
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, s.userTimeout())
+			// What it cannot send yet should not wait in the kernel; the send
+			// buffer itself is left to autotuning.
+			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 2*followerBatch)
 		})
 	}
 }
@@ -235,10 +244,10 @@ func (sh *shard) tryStart(i uint32) {
 		}
 		l.want = s.want
 	}
-	if !l.want.long {
+	if !l.want.alone() {
 		sh.begin(i, l.want)
 	}
-	if c.state == stateWaiting && (l.want.long || v.Source.Warm() && sh.tick-l.begun >= sh.srv.tickCount(waitTime)) {
+	if c.state == stateWaiting && (l.want.alone() || v.Source.Warm() && sh.tick-l.begun >= sh.srv.tickCount(waitTime)) {
 		sh.toFollower(i)
 	}
 }

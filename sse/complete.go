@@ -19,18 +19,22 @@ const (
 	gapMissed       = "missed"
 	gapTopicRemoved = "topic_removed"
 	gapGone         = "partition_gone"
+	gapMaxAge       = "max_age"
+	gapTooLarge     = "too_large"
 )
 
-// lookUpTime bounds the one question a request may ask of Kafka before it is
-// answered: whether a partition exists that somebody else's id names.
+// lookUpTime bounds what a request may ask of Kafka before it is answered:
+// whether a partition exists that somebody else's id names, which offset
+// belongs to a time, and where a log begins.
 const lookUpTime = 3 * time.Second
 
 // complete makes an id whole over the partitions known now (DESIGN.md, resume,
 // step 0). since is where partitions start that the id leaves open, Unix
-// milliseconds; nil: at the live end. own says that the id is a want's entries. Errors are *refusal, errNeedsKafka and
-// errBeforeRing.
-func (v *view) complete(id position.ID, since *int64, own bool) (*want, error) {
-	c := completion{view: v, since: since, ours: id.Ours(), own: own, time: -1}
+// milliseconds; nil: at the live end. own says that the id is a want's entries.
+// ctx bounds the questions to Kafka; where it is nil none may be asked. Errors
+// are *refusal and errNeedsKafka.
+func (v *view) complete(ctx context.Context, id position.ID, since *int64, own bool) (*want, error) {
+	c := completion{view: v, ctx: ctx, since: since, ours: id.Ours(), own: own, time: -1}
 	if err := c.refuseTopics(id); err != nil {
 		return nil, err // the request is wrong, whatever Kafka does
 	}
@@ -62,6 +66,7 @@ func (v *view) complete(id position.ID, since *int64, own bool) (*want, error) {
 // completion is the state of one call of complete.
 type completion struct {
 	view  *view
+	ctx   context.Context // of questions to Kafka; nil: none
 	want  *want
 	live  ringbuf.Vector // the live end
 	cold  bool           // the ring is still being filled: what it lacks may come yet
@@ -156,9 +161,10 @@ func (c *completion) unknown(e *position.Entry) error {
 		c.want.absent = append(c.want.absent, *e)
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookUpTime)
-	defer cancel()
-	n, exists, err := c.view.Source.LookUp(ctx, e.Topic)
+	if c.ctx == nil {
+		return errNeedsKafka
+	}
+	n, exists, err := c.view.Source.LookUp(c.ctx, e.Topic)
 	if err != nil {
 		return errNeedsKafka
 	}
@@ -255,55 +261,23 @@ func (c *completion) placeUnnamed(i int) error {
 	return c.placeTime(i, c.time-1, false)
 }
 
-// placeEarliest starts a partition at the first record there is.
+// placeEarliest starts a partition at the first record there is, in Kafka or
+// in the ring: retention may have passed what the ring holds.
 func (c *completion) placeEarliest(i int) error {
 	first, ok := c.view.Ring.First(i)
 	if !ok {
-		return errBeforeRing
+		if c.ctx == nil || c.view.History == nil {
+			return errNeedsKafka
+		}
+		k := c.want.keys[i]
+		earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition)
+		if err != nil {
+			return errNeedsKafka
+		}
+		first = min(first, earliest)
 	}
 	c.want.pos[i] = ringbuf.Pos{Next: first, Time: ringbuf.NoTime}
 	return nil
-}
-
-// placeTime starts a partition at the first offset with a record time of at
-// least ms. delivered says that the client was given a record of exactly ms:
-// where that is the only one, it resumes behind it (PROTOCOL.md section 3).
-func (c *completion) placeTime(i int, ms int64, delivered bool) error {
-	if ms < 0 {
-		return c.placeEarliest(i)
-	}
-	e, ok := c.view.Ring.LocateTime(i, ms)
-	if !ok {
-		return errBeforeRing
-	}
-	if e == nil {
-		if c.cold {
-			return errNeedsKafka
-		}
-		c.want.pos[i] = c.live.Pos[i]
-		if delivered && ms > c.live.Pos[i].Time {
-			// It was given a record that this instance has not read yet.
-			c.want.wait(i, ms)
-		}
-		return nil
-	}
-	p := ringbuf.Pos{Next: e.Offset, Time: ms}
-	if delivered && e.Time == ms && !c.again(i, e) {
-		p.Next = e.Offset + 1
-	}
-	c.want.pos[i] = p
-	return nil
-}
-
-// again reports whether another record of the partition carries the time of e,
-// as far as times rise: one behind a later time is delivered in either case.
-func (c *completion) again(i int, e *ringbuf.Entry) bool {
-	for x := c.view.Ring.Record(i, e.Offset+1); x != nil && x.Time <= e.Time; x = c.view.Ring.Record(i, x.Offset+1) {
-		if x.Time == e.Time {
-			return true
-		}
-	}
-	return false
 }
 
 // notice adds a gap notice for partition i, whose new position is set.

@@ -2,10 +2,13 @@ package sse
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/ringcast/ringcast/sse/frame"
 )
 
 // refusal is an HTTP error before any stream byte (PROTOCOL.md section 5).
@@ -26,12 +29,13 @@ type refusedReason string
 // The closed set of reasons to refuse a connection.
 const (
 	refusedTotal   refusedReason = "total"
+	refusedPerIP   refusedReason = "per_ip"
 	refusedReplay  refusedReason = "replay"
 	refusedKafka   refusedReason = "kafka"
 	refusedSockets refusedReason = "sockets"
 )
 
-var refusedReasons = []refusedReason{refusedTotal, "per_ip", "rate", refusedReplay, refusedKafka, refusedSockets}
+var refusedReasons = []refusedReason{refusedTotal, refusedPerIP, "rate", refusedReplay, refusedKafka, refusedSockets}
 
 // Error makes a refusal what a check returns.
 func (r *refusal) Error() string { return r.Detail }
@@ -76,6 +80,15 @@ func kafkaAway() *refusal {
 	return &refusal{Status: 503, Type: "upstream_unavailable", Title: "Kafka Unavailable", Detail: "Kafka cannot be reached, and this position needs it.", RetryAfter: 5 * time.Second, reason: refusedKafka}
 }
 
+// noPlace refuses a client that would have to catch up from Kafka.
+func noPlace(reason refusedReason) *refusal {
+	if reason == refusedPerIP {
+		return &refusal{Status: 429, Type: "too_many_requests", Title: "Too Many Concurrent Connections From Your Client IP",
+			Detail: "Too many connections from this address are catching up.", RetryAfter: 10 * time.Second, reason: reason}
+	}
+	return overloaded("Too many clients are catching up at the moment.", reason)
+}
+
 // beforeRing refuses a position that only Kafka still has.
 func beforeRing() *refusal {
 	return overloaded("This position is older than what this instance holds in memory.", refusedReplay)
@@ -90,6 +103,48 @@ type problem struct {
 	Method string `json:"method"`
 	URI    string `json:"uri"`
 }
+
+// event is the refusal as the data of an error event, for a stream that has begun.
+func (r *refusal) event() []byte {
+	body, err := json.Marshal(struct {
+		Status int    `json:"status"`
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Detail string `json:"detail"`
+	}{r.Status, r.Type, r.Title, r.Detail})
+	if err != nil {
+		panic("BUG: a refusal that is not JSON: " + err.Error())
+	}
+	return body
+}
+
+// limits reports whether the refusal is for lack of room or of Kafka: the same
+// request may succeed later.
+func (r *refusal) limits() bool { return r.Status == 429 || r.Status == 503 }
+
+// writeStream answers a request with an empty stream that says when to come
+// again, because EventSource stops for good after any status but 200 (WHATWG
+// HTML, section 9.2.3).
+func (r *refusal) writeStream(ctx *fasthttp.RequestCtx) {
+	l := laneOf(ctx)
+	ctx.Response.ResetBody()
+	ctx.SetStatusCode(200)
+	ctx.Response.Header.Set("content-type", contentType(ctx, l))
+	ctx.Response.Header.Set("cache-control", "no-cache, no-transform")
+	ctx.Response.Header.Set("x-accel-buffering", "no")
+	ctx.SetConnectionClose()
+	if l&laneLines != 0 {
+		ctx.SetBodyString(frame.LineHeartbeat)
+		return
+	}
+	ctx.SetBody(frame.Limit(nil, limitRetry+rand.N(limitSpread), string(r.reason)))
+}
+
+// After a limit clients come back between 5 and 60 s later.
+const (
+	limitRetry  = 5 * time.Second
+	limitSpread = 55 * time.Second
+)
 
 // write answers a request with the refusal.
 func (r *refusal) write(ctx *fasthttp.RequestCtx, method, uri string) {

@@ -36,6 +36,9 @@ type follower struct {
 	waited    time.Duration // spent in writes since rate was measured
 	taken     int64         // bytes in that time
 	out       []byte        // scratch for private bytes
+	id        []byte        // scratch
+	replays   int           // within this catch-up
+	refused   *refusal      // what errRefused says to the client
 }
 
 // followerBatch is how many bytes a follower writes between two looks at its
@@ -45,7 +48,8 @@ const followerBatch = 32 << 10
 // follow serves a connection as a follower.
 func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
 	s.setPatience(owner)
-	s.launch(&follower{srv: s, conn: nc, owner: owner, view: sub.view, lane: sub.lane, head: sub.head, want: sub.start.want, at: sub.start.at, born: time.Now()}, sub.bare)
+	s.launch(&follower{srv: s, conn: nc, owner: owner, view: sub.view, lane: sub.lane, head: sub.head, want: sub.start.want, at: sub.start.at,
+		born: time.Now(), promote: s.hasShardFor(owner)}, sub.bare)
 }
 
 // launch starts a follower. bare: nothing follows its head.
@@ -82,6 +86,7 @@ var (
 	errBlocked = errors.New("client took nothing for too long")
 	errStopped = errors.New("server has stopped")
 	errMoved   = errors.New("connection is a shard's now")
+	errRefused = errors.New("position is not one of this stream")
 )
 
 // run is the life of a follower. It returns why the connection ended.
@@ -165,6 +170,7 @@ func (f *follower) serve() error {
 		}
 		// The ring has left us behind: from the position we are at.
 		v := f.at.Vector()
+		f.replays = 0
 		f.at, f.want = nil, &want{pos: v.Pos, keys: v.Keys}
 	}
 }
@@ -227,6 +233,30 @@ func (f *follower) wait(ask <-chan time.Time) (asked bool, _ error) {
 	}
 }
 
+// pause waits for d, or for a reason to end.
+func (f *follower) pause(d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		if over, err := f.wait(t.C); over || err != nil {
+			return err
+		}
+	}
+}
+
+// tick sends a heartbeat if it is time, and returns a reason to end.
+func (f *follower) tick() error {
+	select {
+	case <-f.heartbeat.C:
+		return f.write(heartbeats[f.lane])
+	default:
+		return f.due()
+	}
+}
+
 // due returns a reason to end that has come while there was data to write.
 func (f *follower) due() error {
 	select {
@@ -286,7 +316,7 @@ func (f *follower) beat() time.Duration {
 
 // finish ends the connection: cleanly where the client can still be told.
 func (f *follower) finish(err error, bare bool) closedReason {
-	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errSlow: closedSlow, errBlocked: closedBlocked}
+	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errSlow: closedSlow, errBlocked: closedBlocked, errRefused: closedError}
 	reason, ok := reasons[err]
 	if !ok {
 		reason = closedClient
@@ -301,6 +331,11 @@ func (f *follower) finish(err error, bare bool) closedReason {
 		return reason
 	}
 	_ = f.conn.SetDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
+	if err == errRefused && f.lane&laneLines == 0 {
+		if _, err := f.conn.Write(f.lane.appendBody(nil, frame.Error(nil, f.refused.event()))); err != nil {
+			return reason
+		}
+	}
 	if !bare {
 		if _, err := f.conn.Write(f.srv.ending(f.lane, reason)); err != nil {
 			return reason

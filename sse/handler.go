@@ -38,7 +38,11 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		if r.reason != "" {
 			s.stats.refused(r.reason)
 		}
-		r.write(ctx, method, uri)
+		if s.cfg.LimitAsResponse && r.limits() {
+			r.writeStream(ctx)
+		} else {
+			r.write(ctx, method, uri)
+		}
 		if method == fasthttp.MethodHead {
 			ctx.Response.SkipBody = true
 		}

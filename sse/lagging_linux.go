@@ -165,6 +165,9 @@ func (sh *shard) demote(i uint32) {
 	}
 	v := l.last.Vector()
 	sh.begin(i, &want{pos: v.Pos, keys: v.Keys})
+	if c.state == stateWaiting && l.want.alone() {
+		sh.toFollower(i)
+	}
 }
 
 // begin places a client at a position: joined to the shared bytes behind what

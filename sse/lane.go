@@ -53,6 +53,16 @@ func (l lane) appendEvent(dst, id []byte, w *ringbuf.Wire) []byte {
 	return frame.Chunk(dst, w.Line())
 }
 
+// appendRecord appends a record's value as an event under an id of the client's own.
+func (l lane) appendRecord(dst, id, value []byte, format frame.Format) []byte {
+	switch {
+	case l&laneLines != 0:
+		return frame.Line(dst, value, format, l&laneBare == 0)
+	default:
+		return frame.Record(dst, id, value, format, l&laneBare == 0)
+	}
+}
+
 // appendNotices appends gap notices, in a form this lane has.
 func (l lane) appendNotices(dst []byte, n []ringbuf.Notice) []byte {
 	if len(n) == 0 || l&laneLines != 0 {

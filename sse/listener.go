@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -203,7 +204,9 @@ type conn struct {
 	sockets *atomic.Int64
 	stream  *view // counted as a connection of this stream, or nil
 	server  *Server
-	linger  bool // the client may still be sending: a close at once would lose the answer
+	address netip.Prefix // of the place it has among those who catch up from Kafka
+	placed  atomic.Bool  // it has one
+	linger  bool         // the client may still be sending: a close at once would lose the answer
 	over    atomic.Bool
 
 	listener *listener   // that counts it as unread, or nil
@@ -215,6 +218,7 @@ func (c *conn) Close() error {
 	if c.over.Swap(true) {
 		return net.ErrClosed
 	}
+	c.leavePlace()
 	if c.linger {
 		go func() {
 			defer c.sockets.Add(-1)

@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ringcast/ringcast/ringbuf"
@@ -12,6 +13,7 @@ const (
 	// before it asks Kafka; then twice as long each time, up to lastAsk.
 	firstAsk = 500 * time.Millisecond
 	lastAsk  = 30 * time.Second
+	lastTry  = 5 * time.Second // the same while Kafka does not answer
 )
 
 // asker is when a follower that is ahead asks Kafka next.
@@ -22,10 +24,24 @@ type asker struct {
 
 func newAsker() *asker { return &asker{time.NewTimer(firstAsk), firstAsk} }
 
-// asked doubles the time until the next question.
-func (a *asker) asked() {
-	a.patience = min(2*a.patience, lastAsk)
+// asked doubles the time until the next question, up to most.
+func (a *asker) asked(most time.Duration) {
+	a.patience = min(2*a.patience, most)
 	a.timer.Reset(a.patience)
+}
+
+// rest waits until it is time to ask again what could not be answered.
+func (f *follower) rest(ask *asker) error {
+	for {
+		asked, err := f.wait(ask.timer.C)
+		if err != nil {
+			return err
+		}
+		if asked {
+			ask.asked(lastTry)
+			return nil
+		}
+	}
 }
 
 // catchUp writes events under the client's own ids until the shared bytes
@@ -42,6 +58,7 @@ func (f *follower) catchUp() error {
 		if err != nil {
 			return err
 		}
+		f.owner.leavePlace()
 		if f.at != nil {
 			return nil
 		}
@@ -81,7 +98,13 @@ func (f *follower) begin(ask *asker) (*catchUp, error) {
 				return nil, err
 			}
 			if asked {
-				ask.asked()
+				ask.asked(lastTry)
+			}
+			continue
+		}
+		if w.parked != nil {
+			if err := f.unpark(ask); err != nil {
+				return nil, err
 			}
 			continue
 		}
@@ -92,12 +115,13 @@ func (f *follower) begin(ask *asker) (*catchUp, error) {
 		}
 		look = false
 		c, err := f.view.catchUp(w)
-		if err == errAgain || len(w.absent) > 0 {
-			var n *want
-			if n, err = f.view.complete(w.entries(), nil, true); err == nil {
-				n.notices = append(w.notices[:len(w.notices):len(w.notices)], n.notices...)
-				f.want = n
+		if err == errBeforeRing {
+			if err = f.replay(ask); err == nil {
+				continue
 			}
+		}
+		if err == errAgain || err == nil && len(w.absent) > 0 {
+			err = f.recomplete()
 		}
 		switch {
 		case err == errNeedsKafka, err == nil && len(f.want.absent) > 0:
@@ -106,14 +130,46 @@ func (f *follower) begin(ask *asker) (*catchUp, error) {
 				return nil, err
 			}
 			if look {
-				ask.asked()
+				ask.asked(lastAsk)
 			}
 		case err != nil:
-			return nil, errSlow // no longer in the ring
+			return nil, err
 		case f.want == w:
 			return c, nil
 		}
 	}
+}
+
+// recomplete makes the position whole over the partitions known now.
+func (f *follower) recomplete() error {
+	w := f.want
+	ctx, cancel := f.askContext()
+	defer cancel()
+	n, err := f.view.complete(ctx, w.entries(), nil, true)
+	if err != nil {
+		return err
+	}
+	n.notices = append(w.notices[:len(w.notices):len(w.notices)], n.notices...)
+	f.want = n
+	return nil
+}
+
+// unpark places what could not be placed while Kafka was away.
+func (f *follower) unpark(ask *asker) error {
+	p := f.want.parked
+	ctx, cancel := f.askContext()
+	defer cancel()
+	n, err := f.view.complete(ctx, p.id, p.since, false)
+	if err == nil {
+		f.want = n
+		return nil
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		f.refused = r
+		return errRefused
+	}
+	return f.rest(ask)
 }
 
 // walk gives what the reader finds until it is joined to the shared bytes.
@@ -142,7 +198,7 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 				if err := f.askEnd(c); err != nil {
 					return err
 				}
-				ask.asked()
+				ask.asked(lastAsk)
 			}
 		case err != nil:
 			return err

@@ -40,6 +40,13 @@ type Config struct {
 	rateWindow        time.Duration // over which MinRate is averaged; 0: a minute
 	NoShards          bool          // every client a goroutine, as where there is no epoll
 
+	History         History       // nil: positions older than the rings are refused
+	ReplayClients   int           // catching up from Kafka at a time; 0: 1,024
+	ReplaysPerIP    int           // of them per address, IPv6 by /64; 0: no limit
+	ReplayRate      int64         // per second and client; 0: no limit
+	ReplayAge       time.Duration // how far back; 0: as far as Kafka has it
+	LimitAsResponse bool          // refuse for lack of room with 200 and an end, which EventSource survives
+
 	Log     zerolog.Logger
 	Metrics *metrics.Set
 }
@@ -71,6 +78,8 @@ type Server struct {
 	pending     atomic.Int64 // bytes kept alive for clients that are behind
 	nextShard   atomic.Uint32
 	private     atomic.Int64 // followers catching up under their own ids
+	replaying   atomic.Int64 // of them those that read from Kafka
+	places      *places      // for those
 
 	// adopting limits how many connections leave fasthttp at a time: each does
 	// system calls, and a herd of them would make a herd of threads.
@@ -100,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 		s.cfg.Metrics = metrics.NewSet()
 	}
 	for _, st := range cfg.Streams {
-		v := newView(st)
+		v := newView(st, cfg.History)
 		s.views = append(s.views, v)
 		for _, name := range append([]string{st.Name}, st.Aliases...) {
 			if s.routes[name] != nil {
@@ -115,6 +124,7 @@ func New(cfg Config) (*Server, error) {
 	s.batchLimit = max(1, min(cfg.SendBuffer/2, 32<<10))
 	s.started = time.Now()
 	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
+	s.places = newPlaces(cfg.ReplayClients, cfg.ReplaysPerIP)
 	s.stats = newStats(s, s.cfg.Metrics)
 	s.shards = s.startShards()
 	for _, v := range s.views {

@@ -19,6 +19,8 @@ func (s *Server) toShard(*conn, *subscription) bool { return false }
 
 func (s *Server) promote(*conn, *view, lane, *ringbuf.Entry, time.Time) bool { return false }
 
+func (s *Server) hasShardFor(*conn) bool { return false }
+
 func (s *Server) setPatience(*conn) {}
 
 // shardClients counts the clients of shards by what they are doing.

@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -43,7 +44,18 @@ type want struct {
 	notices []ringbuf.Notice // to be told before the next event
 	cold    bool             // a live connection from before Kafka was reached: no position at all
 	long    bool             // what it lacks is here, and is more than maxPrivate
+	deep    bool             // what it lacks is no longer in the ring
+	parked  *parked          // Kafka has to say first where this is
 }
+
+// parked is what a request asked for that could not be placed without Kafka.
+type parked struct {
+	id    position.ID
+	since *int64
+}
+
+// alone reports whether a client needs a goroutine of its own for this.
+func (w *want) alone() bool { return w.long || w.deep || w.parked != nil }
 
 // waitTime is how long a client that is ahead of this instance waits in its
 // shard; then it gets a goroutine that may ask Kafka.
@@ -86,10 +98,10 @@ func (v *view) live() start {
 }
 
 // resume starts a connection at an id. Errors are errBeforeRing, errNeedsKafka
-// and *positionError.
-func (v *view) resume(id position.ID, since *int64, ln lane) (start, error) {
+// and *refusal.
+func (v *view) resume(ctx context.Context, id position.ID, since *int64, ln lane) (start, error) {
 	for {
-		w, err := v.complete(id, since, false)
+		w, err := v.complete(ctx, id, since, false)
 		if err != nil {
 			return start{}, err
 		}
@@ -101,10 +113,11 @@ func (v *view) resume(id position.ID, since *int64, ln lane) (start, error) {
 }
 
 // again starts a position anew whose partitions or epochs have changed, or of
-// which some were not known. Notices not told yet stay with it.
+// which some were not known, without asking Kafka. Notices not told yet stay
+// with it.
 func (v *view) again(w *want, ln lane) (start, error) {
 	for {
-		n, err := v.complete(w.entries(), nil, true)
+		n, err := v.complete(nil, w.entries(), nil, true) //nolint:staticcheck // nil: no questions
 		if err != nil {
 			return start{}, err
 		}
@@ -117,11 +130,16 @@ func (v *view) again(w *want, ln lane) (start, error) {
 }
 
 // settle finds the entry at which a position joins the shared bytes, and what
-// it has to be sent privately until then. While the position is ahead, want is
-// set instead.
+// it has to be sent privately until then. While the position is ahead, or the
+// ring has left it behind, want is set instead.
 func (v *view) settle(w *want, ln lane) (start, error) {
 	s := start{id: v.id(w.vector()), from: fromRing}
 	c, err := v.catchUp(w)
+	if err == errBeforeRing && v.History != nil {
+		w.deep = true
+		s.want, s.from = w, fromKafka
+		return s, nil
+	}
 	if err != nil {
 		return start{}, err
 	}

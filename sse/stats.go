@@ -50,7 +50,7 @@ type viewMetrics struct {
 	lag        *metrics.Histogram
 }
 
-var resumeGaps = []string{gapExpired, gapTruncated, gapRecreated, gapOtherCluster, gapMissed, gapTopicRemoved, gapGone}
+var resumeGaps = []string{gapExpired, gapTruncated, gapRecreated, gapOtherCluster, gapMissed, gapTopicRemoved, gapGone, gapMaxAge, gapTooLarge}
 
 func newStats(s *Server, set *metrics.Set) *stats {
 	st := &stats{
@@ -90,9 +90,9 @@ func newStats(s *Server, set *metrics.Set) *stats {
 	}
 	gauge(`ringcast_clients{state="shard"}`, func() int64 { n, _ := s.shardClients(); return n })
 	gauge(`ringcast_clients{state="waiting"}`, func() int64 { _, n := s.shardClients(); return n })
-	gauge(`ringcast_clients{state="private"}`, s.private.Load)
+	gauge(`ringcast_clients{state="private"}`, func() int64 { return max(0, s.private.Load()-s.replaying.Load()) })
 	gauge(`ringcast_clients{state="follower"}`, func() int64 { return max(0, st.followers.Load()-s.private.Load()) })
-	gauge(`ringcast_clients{state="replay"}`, func() int64 { return 0 })
+	gauge(`ringcast_clients{state="replay"}`, s.replaying.Load)
 	gauge("ringcast_pending_bytes", s.pending.Load)
 	gauge("ringcast_shard_lag_events", s.shardLag)
 	gauge("ringcast_sockets", s.sockets.Load)

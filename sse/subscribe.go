@@ -2,6 +2,8 @@ package sse
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -48,10 +50,16 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	} else if ok {
 		since = &ms
 	}
-	if sub.start, r = v.begin(ctx, since, sub.lane); r != nil {
+	if sub.start, r = s.begin(ctx, v, since, sub.lane); r != nil {
 		return r
 	}
+	if w := sub.start.want; w != nil && (w.deep || w.parked != nil) && !sub.bare {
+		if reason := c.takePlace(s); reason != "" {
+			return noPlace(reason)
+		}
+	}
 	if !s.enter(v) {
+		c.leavePlace()
 		return overloaded("This instance has no room for more connections.", refusedTotal)
 	}
 	// From here the socket owns the counts, whoever closes it.
@@ -95,7 +103,7 @@ func (s *Server) find(names string) (*view, *refusal) {
 }
 
 // begin works out where the connection starts.
-func (v *view) begin(ctx *fasthttp.RequestCtx, since *int64, ln lane) (start, *refusal) {
+func (s *Server) begin(ctx *fasthttp.RequestCtx, v *view, since *int64, ln lane) (start, *refusal) {
 	text, r := lastEventID(ctx)
 	if r != nil {
 		return start{}, r
@@ -105,8 +113,8 @@ func (v *view) begin(ctx *fasthttp.RequestCtx, since *int64, ln lane) (start, *r
 	}
 	key := startKey{string(text), ln}
 	if since == nil {
-		if s, ok := v.starts.get(key, v.Ring.Tail()); ok {
-			return s, nil
+		if st, ok := v.starts.get(key, v.Ring.Tail()); ok {
+			return st, nil
 		}
 	}
 	var id position.ID
@@ -116,20 +124,48 @@ func (v *view) begin(ctx *fasthttp.RequestCtx, since *int64, ln lane) (start, *r
 			return start{}, badPosition(err.Error())
 		}
 	}
-	s, err := v.resume(id, since, ln)
+	asking, cancel := context.WithTimeout(s.ctx, lookUpTime)
+	defer cancel()
+	st, err := v.resume(asking, id, since, ln)
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused):
 		return start{}, refused
+	case errors.Is(err, errNeedsKafka) && s.cfg.LimitAsResponse:
+		return start{id: oneLine(text), want: &want{parked: &parked{id, since}}, from: fromKafka}, nil
 	case errors.Is(err, errNeedsKafka):
 		return start{}, kafkaAway()
 	case err != nil:
 		return start{}, beforeRing()
 	}
-	if s.at != nil && since == nil && len(text) > 0 && id.Ours() {
-		v.starts.put(key, s)
+	if st.at != nil && since == nil && len(text) > 0 && id.Ours() {
+		v.starts.put(key, st)
 	}
-	return s, nil
+	if st.want != nil && st.want.deep && !s.cfg.LimitAsResponse && !v.answers(asking, st.want) {
+		return start{}, kafkaAway()
+	}
+	return st, nil
+}
+
+// oneLine is an id as a client sent it, without the white space that JSON may
+// have and a field of an event stream may not.
+func oneLine(id []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, id) != nil {
+		return id // the compact form
+	}
+	return b.Bytes()
+}
+
+// answers reports whether Kafka can be asked about what a position lacks.
+func (v *view) answers(ctx context.Context, w *want) bool {
+	for i := range w.pos {
+		if floor, _ := v.Ring.First(i); w.pos[i].Next < floor {
+			_, err := v.History.Earliest(ctx, w.keys[i].Topic, w.keys[i].Partition)
+			return err == nil
+		}
+	}
+	return true // the ring's partitions have changed
 }
 
 // lastEventID returns the position a request asks for, nil for none. The
@@ -165,18 +201,22 @@ func laneOf(ctx *fasthttp.RequestCtx) (l lane) {
 	return l
 }
 
+// contentType is that of a lane, as the request named it.
+func contentType(ctx *fasthttp.RequestCtx, l lane) string {
+	switch {
+	case l&laneLines == 0:
+		return "text/event-stream; charset=utf-8"
+	case bytes.HasPrefix(bytes.ToLower(ctx.Request.Header.Peek("Accept")), []byte("application/json")):
+		return "application/json; charset=utf-8"
+	}
+	return "application/x-ndjson; charset=utf-8"
+}
+
 // appendHead appends the status line, the header and the greeting.
 func (s *Server) appendHead(dst []byte, ctx *fasthttp.RequestCtx, sub *subscription) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\ncontent-type: "...)
-	switch {
-	case sub.lane&laneLines == 0:
-		dst = append(dst, "text/event-stream"...)
-	case bytes.HasPrefix(bytes.ToLower(ctx.Request.Header.Peek("Accept")), []byte("application/json")):
-		dst = append(dst, "application/json"...)
-	default:
-		dst = append(dst, "application/x-ndjson"...)
-	}
-	dst = append(dst, "; charset=utf-8\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\nconnection: close\r\n"...)
+	dst = append(dst, contentType(ctx, sub.lane)...)
+	dst = append(dst, "\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\nconnection: close\r\n"...)
 	if sub.lane&laneBare == 0 {
 		dst = append(dst, "transfer-encoding: chunked\r\n"...)
 	}

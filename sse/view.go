@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse/frame"
 	"github.com/ringcast/ringcast/sse/position"
 )
 
@@ -31,6 +32,7 @@ type Stream struct {
 	Aliases []string
 	Topics  []string // what the stream is configured with
 	ID      position.Form
+	Format  frame.Format
 	Ring    *ringbuf.Ring
 	Source  Source
 }
@@ -38,6 +40,7 @@ type Stream struct {
 // view is a stream as its connections see it: one ring, shared by all.
 type view struct {
 	Stream
+	History History // nil: memory is all there is
 	topics  map[string]bool
 	waker   follow // wakes the followers of this view
 	metrics viewMetrics
@@ -57,18 +60,24 @@ type namedPosition struct {
 	id    []byte
 }
 
-func newView(s Stream) *view {
-	v := &view{Stream: s, topics: make(map[string]bool, len(s.Topics))}
+func newView(s Stream, h History) *view {
+	v := &view{Stream: s, History: h, topics: make(map[string]bool, len(s.Topics))}
 	for _, t := range s.Topics {
 		v.topics[t] = true
 	}
 	return v
 }
 
+// streamOf returns the stream by whose rules a partition is read.
+func (v *view) streamOf(ringbuf.Key) *Stream { return &v.Stream }
+
 // id encodes a position as this stream's clients know it.
 func (v *view) id(w ringbuf.Vector) []byte {
 	return position.AppendID(nil, w, v.ID, position.Order(w.Keys))
 }
+
+// newEncoder returns an encoder of successive ids.
+func (v *view) newEncoder() *position.Encoder { return position.NewEncoder(v.ID) }
 
 // idOf returns the id of the position after an entry.
 func (v *view) idOf(e *ringbuf.Entry) []byte {

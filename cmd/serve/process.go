@@ -87,7 +87,7 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 const never = 10 * 365 * 24 * time.Hour
 
 // orNever gives a limit that is switched off (0) the value that is never reached.
-func orNever[T int64 | time.Duration](limit, unreached T) T {
+func orNever[T int | int64 | time.Duration](limit, unreached T) T {
 	if limit == 0 {
 		return unreached
 	}
@@ -121,6 +121,7 @@ func (p *Process) connect(set *metrics.Set) error {
 	bc := broker.Config{
 		Brokers: k.Brokers, ClientID: k.ClientID, GroupPrefix: k.GroupPrefix, Host: host,
 		ReadCommitted: k.Isolation == conf.ReadCommitted, RequireKafka: k.RequireKafka,
+		ReplayReads: p.cfg.Replay.MaxConcurrent, ReplayBytes: max(1, p.cfg.Replay.Cache),
 		FetchBytes: int32(k.FetchBytes), MaxBatch: orNever(k.MaxBatch, math.MaxInt32), StallAfter: orNever(k.StallAfter, never),
 		Log: p.log, Metrics: set,
 	}
@@ -142,14 +143,16 @@ func (p *Process) connect(set *metrics.Set) error {
 	var routes []sse.Stream
 	for _, s := range p.streams {
 		s.source = p.broker.Stream(s.Name)
-		routes = append(routes, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID), Ring: s.ring, Source: s.source})
+		routes = append(routes, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID), Format: frame.Format(s.Format), Ring: s.ring, Source: s.source})
 	}
 	v := &p.cfg.Server
 	p.http, err = sse.New(sse.Config{
 		Streams: routes, BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
 		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
 		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
-		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, Log: p.log, Metrics: set,
+		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, LimitAsResponse: v.LimitResponse == conf.LimitStream,
+		History: history{p.broker.History()}, ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
+		ReplayRate: p.cfg.Replay.Rate, ReplayAge: p.cfg.Replay.MaxAge, Log: p.log, Metrics: set,
 	})
 	if err != nil {
 		return fmt.Errorf("cannot serve: %w", err)

@@ -1,0 +1,115 @@
+package sse
+
+import (
+	"io"
+
+	"github.com/ringcast/ringcast/ringbuf"
+)
+
+// placeTime starts a partition at the first offset with a record time of at
+// least ms. delivered says that the client was given a record of exactly ms:
+// where that is the only one, it resumes behind it (PROTOCOL.md section 3).
+func (c *completion) placeTime(i int, ms int64, delivered bool) error {
+	if ms < 0 {
+		return c.placeEarliest(i)
+	}
+	e, ok := c.view.Ring.LocateTime(i, ms)
+	if !ok || e == nil && c.cold {
+		return c.askTime(i, ms, delivered)
+	}
+	if e == nil {
+		c.placeLate(i, ms, delivered)
+		return nil
+	}
+	p := ringbuf.Pos{Next: e.Offset, Time: ms}
+	if delivered && e.Time == ms && !c.again(i, e) {
+		p.Next = e.Offset + 1
+	}
+	c.want.pos[i] = p
+	return nil
+}
+
+// placeLate starts a partition at the live end: it has no record of ms or later.
+func (c *completion) placeLate(i int, ms int64, delivered bool) {
+	c.want.pos[i] = c.live.Pos[i]
+	if delivered && ms > c.live.Pos[i].Time {
+		// It was given a record that this instance has not read yet.
+		c.want.wait(i, ms)
+	}
+}
+
+// askTime is placeTime by Kafka's answer.
+func (c *completion) askTime(i int, ms int64, delivered bool) error {
+	h, k := c.view.History, c.want.keys[i]
+	if c.ctx == nil || h == nil {
+		return errNeedsKafka
+	}
+	offset, found, err := h.At(c.ctx, k.Topic, k.Partition, ms)
+	switch {
+	case err != nil:
+		return errNeedsKafka
+	case !found:
+		c.placeLate(i, ms, delivered)
+		return nil
+	}
+	p := ringbuf.Pos{Next: offset, Time: ms}
+	if delivered {
+		if p.Next, err = c.behindOnly(i, offset, ms); err != nil {
+			return err
+		}
+	}
+	c.want.pos[i] = p
+	return nil
+}
+
+// behindOnly returns the offset behind the one record from offset first on
+// whose time is ms, or first itself if there are several, or none.
+func (c *completion) behindOnly(i int, first, ms int64) (int64, error) {
+	k := c.want.keys[i]
+	to, found, err := c.view.History.At(c.ctx, k.Topic, k.Partition, ms+1)
+	if err != nil {
+		return 0, errNeedsKafka
+	}
+	if !found {
+		to = c.live.Pos[i].Next
+	}
+	if to <= first {
+		return first, nil
+	}
+	r, err := c.view.History.Open([]Range{{Stream: c.view.Name, Key: k, From: first, To: to}})
+	if err != nil {
+		return 0, errNeedsKafka
+	}
+	defer r.Close()
+	only := int64(-1)
+	for {
+		n, err := r.Next(c.ctx)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return 0, errNeedsKafka
+		}
+		for x := range n {
+			switch it := r.Item(x); {
+			case it.Kind != ringbuf.Event || it.Time != ms:
+			case only >= 0:
+				return first, nil
+			default:
+				only = it.Next
+			}
+		}
+	}
+	return max(first, only), nil
+}
+
+// again reports whether another record of the partition carries the time of e,
+// as far as times rise: one behind a later time is delivered in either case.
+func (c *completion) again(i int, e *ringbuf.Entry) bool {
+	for x := c.view.Ring.Record(i, e.Offset+1); x != nil && x.Time <= e.Time; x = c.view.Ring.Record(i, x.Offset+1) {
+		if x.Time == e.Time {
+			return true
+		}
+	}
+	return false
+}
