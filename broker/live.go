@@ -13,7 +13,7 @@ import (
 const leaveTimeout = 500 * time.Millisecond
 
 // liveClient is a consumer group and the client that is its alone: groups
-// cannot share one, and nothing else should wait behind their long polls.
+// cannot share one.
 type liveClient struct {
 	id       string
 	client   sarama.Client
@@ -45,9 +45,11 @@ func (s *Stream) newLive() (*liveClient, error) {
 	cfg.Metadata.Timeout = 3 * cfg.Net.ReadTimeout
 	// An eager strategy: every partition of every session passes Setup.
 	cfg.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{l.strategy}
-	if l.client, err = sarama.NewClient(s.b.cfg.Brokers, cfg); err != nil {
+	client, err := sarama.NewClient(s.b.cfg.Brokers, cfg)
+	if err != nil {
 		return nil, err
 	}
+	l.client = newLongPoll(client)
 	if l.group, err = sarama.NewConsumerGroupFromClient(l.id, l.client); err != nil {
 		_ = l.client.Close()
 		return nil, err
