@@ -209,7 +209,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // closeConn closes with a FIN, or with a reset where the transport can.
 func closeConn(conn net.Conn, reset bool) {
-	if t, ok := conn.(*net.TCPConn); ok && reset {
+	if t, ok := conn.(interface{ SetLinger(seconds int) error }); ok && reset {
 		// An option that cannot be set leaves a normal close.
 		_ = t.SetLinger(0)
 	}

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"time"
 )
 
@@ -46,6 +48,8 @@ type Config struct {
 	ObeyRetry      bool
 	// TLS for https URLs; nil: the system's trust.
 	TLS *tls.Config
+	// Dial connects to host:port; nil: TCP.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 
 	// OnEvent, OnNotice and OnEnd are called from the goroutine of the connection.
 	OnEvent  func(Event)

@@ -23,11 +23,11 @@ func (c *Client) dial(ctx context.Context, target *url.URL) (net.Conn, error) {
 	if target.Port() == "" {
 		host = net.JoinHostPort(target.Hostname(), map[string]string{"http": "80", "https": "443"}[target.Scheme])
 	}
-	d := net.Dialer{Timeout: dialTime, KeepAlive: -1}
-	if size := c.config.ReceiveBuffer; size > 0 {
-		d.ControlContext = func(_ context.Context, _, _ string, raw syscall.RawConn) error { return setReceiveBuffer(raw, size) }
+	connect := c.config.Dial
+	if connect == nil {
+		connect = c.dialTCP
 	}
-	conn, err := d.DialContext(ctx, "tcp", host)
+	conn, err := connect(ctx, host)
 	if err != nil || target.Scheme != "https" {
 		return conn, err
 	}
@@ -44,6 +44,15 @@ func (c *Client) dial(ctx context.Context, target *url.URL) (net.Conn, error) {
 		return nil, fmt.Errorf("cannot shake hands: %w", err)
 	}
 	return secure, nil
+}
+
+// dialTCP is how a client connects when Config.Dial is nil.
+func (c *Client) dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTime, KeepAlive: -1}
+	if size := c.config.ReceiveBuffer; size > 0 {
+		d.ControlContext = func(_ context.Context, _, _ string, raw syscall.RawConn) error { return setReceiveBuffer(raw, size) }
+	}
+	return d.DialContext(ctx, "tcp", address)
 }
 
 // request renders the request as a browser's EventSource would send it.

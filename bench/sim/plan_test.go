@@ -1,0 +1,56 @@
+package sim
+
+import (
+	"math/rand/v2"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+	"github.com/ringcast/ringcast/sse/position"
+)
+
+// maxPartitions is how far topics grow.
+const maxPartitions = 5
+
+// plan is what a seed draws before its world begins.
+type plan struct {
+	topics     []string
+	partitions map[string]int32 // at the beginning
+	form       position.Form
+	ring       int   // events
+	cache      int64 // of replays, bytes
+	instances  int
+	clients    int
+	steps      int
+}
+
+func newPlan(rng *rand.Rand) plan {
+	p := plan{
+		topics: []string{"a", "b"}[:1+rng.IntN(2)], partitions: map[string]int32{},
+		form: position.Both, ring: 16 << rng.IntN(3), cache: 1 << (10 + rng.IntN(12)),
+		instances: 1 + rng.IntN(3), clients: 2 + rng.IntN(5), steps: 20 + rng.IntN(40),
+	}
+	for _, t := range p.topics {
+		p.partitions[t] = 1 + rng.Int32N(3)
+	}
+	switch rng.IntN(10) {
+	case 0, 1:
+		p.form = position.Offset
+	case 2:
+		p.form = position.Compact
+	}
+	return p
+}
+
+// start is where clients start whose ids do not tell: they connect before the
+// first record.
+func (p plan) start() ledger.Positions {
+	if p.form != position.Compact {
+		return nil
+	}
+	start := ledger.Positions{}
+	for _, t := range p.topics {
+		for i := range int32(maxPartitions) {
+			start[ledger.TopicPartition{Topic: t, Partition: i}] = 0
+		}
+	}
+	return start
+}

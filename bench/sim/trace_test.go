@@ -1,0 +1,55 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// traceLines is how much of a seed's story is kept for a failure.
+const traceLines = 400
+
+// trace is the story of a seed: what was done, and what the servers logged,
+// with the simulated time since the beginning.
+type trace struct {
+	began time.Time
+
+	mu    sync.Mutex
+	lines []string // the newest ones, guarded by mu
+}
+
+func (t *trace) add(format string, args ...any) {
+	line := fmt.Sprintf("%12v  ", time.Since(t.began).Round(time.Millisecond)) + fmt.Sprintf(format, args...)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.lines) == 2*traceLines {
+		t.lines = append(t.lines[:0], t.lines[traceLines:]...)
+	}
+	t.lines = append(t.lines, line)
+}
+
+// String returns the lines kept.
+func (t *trace) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(t.lines[max(0, len(t.lines)-traceLines):], "\n")
+}
+
+// logger is one whose lines go into the trace.
+func (t *trace) logger(who string) zerolog.Logger {
+	return zerolog.New(traceWriter{t, who}).Level(zerolog.InfoLevel)
+}
+
+type traceWriter struct {
+	t   *trace
+	who string
+}
+
+// Write implements io.Writer.
+func (w traceWriter) Write(b []byte) (int, error) {
+	w.t.add("%s %s", w.who, strings.TrimSpace(string(b)))
+	return len(b), nil
+}
