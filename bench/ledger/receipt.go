@@ -16,6 +16,7 @@ type Receipt struct {
 	mu      sync.Mutex
 	tracks  map[TopicPartition]*track
 	greeted map[string]bool // topics that the first id named: a partition that comes later is due from its offset 0
+	turned  bool            // the last greeting placed partitions elsewhere, and no event has come since
 	report  Report
 	entries []vectorEntry // scratch
 }
@@ -30,10 +31,13 @@ func NewReceipt(book *Book, start Positions) *Receipt {
 	return r
 }
 
-// Greeting books the id with which a connection begins. The first one tells where the client starts.
+// Greeting books the id with which a connection begins. The first one tells where the client starts. Where a later one
+// stands elsewhere than the ids before, a notice must follow before the next event; if the connection ends before that,
+// the notice was under way, and the greeting stands for it.
 func (r *Receipt) Greeting(id []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.turnLocked(id)
 	first := len(r.greeted) == 0
 	r.adoptLocked(id)
 	for _, e := range r.entries {
@@ -47,10 +51,35 @@ func (r *Receipt) Greeting(id []byte) {
 	}
 }
 
+// turnLocked notes which partitions a greeting places elsewhere.
+func (r *Receipt) turnLocked(id []byte) {
+	for _, t := range r.tracks {
+		t.untold(&r.report)
+	}
+	r.turned = false
+	var err error
+	if r.entries, err = parseVector(id, r.entries); err != nil || len(r.greeted) == 0 {
+		return // adoptLocked says so
+	}
+	for _, e := range r.entries {
+		t := r.trackOfLocked(e)
+		renewed := t.epoch != "" && !epochsMatch([]byte(t.epoch), e.epoch)
+		switch {
+		case renewed:
+			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "recreated"}
+			t.vector, t.timestamp, t.epoch = -1, -1, ""
+		case t.started && e.offset > max(t.vector, t.start.offset):
+			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "expired"}
+		}
+		r.turned = r.turned || t.turn != nil
+	}
+}
+
 // Event books one event. id is nil where the transport has none.
 func (r *Receipt) Event(id, value []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.unannouncedLocked()
 	tp, n, ok := r.book.identityOf(value)
 	if !ok {
 		r.report.add(Unexpected, "value does not say who it is: %s", shorten(value))
@@ -69,6 +98,21 @@ func (r *Receipt) Event(id, value []byte) {
 	t.resolve(&r.report, len(t.pending) > maxPending)
 }
 
+// unannouncedLocked reports what a greeting placed elsewhere without a notice before the event that comes now. Where
+// only the offset was another, the records between are missing.
+func (r *Receipt) unannouncedLocked() {
+	if !r.turned {
+		return
+	}
+	r.turned = false
+	for _, t := range r.tracks {
+		if t.turn != nil && t.turn.Reason == "recreated" {
+			r.report.add(BadID, "epoch of %v changes with a greeting without a notice", t.at)
+		}
+		t.turn = nil
+	}
+}
+
 // Gap books a gap notice: the record range that it admits is no loss any more, but a difference of kind Gap.
 func (r *Receipt) Gap(g GapNotice) {
 	r.mu.Lock()
@@ -76,7 +120,7 @@ func (r *Receipt) Gap(g GapNotice) {
 	r.report.add(Gap, "%v", g)
 	tp := TopicPartition{g.Topic, g.Partition}
 	t := r.track(tp)
-	t.vector, t.epoch = -1, ""
+	t.vector, t.epoch, t.turn = -1, "", nil
 	if g.Reason == "recreated" || g.Reason == "other_cluster" {
 		// One topic has one epoch: its other partitions change with it.
 		for other, o := range r.tracks {

@@ -27,6 +27,7 @@ type track struct {
 	vector    int64
 	timestamp int64
 	epoch     string
+	turn      *GapNotice // what a greeting has done without a notice yet
 
 	// What arrived.
 	started     bool
@@ -55,6 +56,16 @@ func newTrack(at TopicPartition, book *Book) *track {
 }
 
 func (t *track) begin(s spot) { t.started, t.start, t.cursor = true, s, s }
+
+// untold takes what a greeting has done for told: the connection has ended before the notice came.
+func (t *track) untold(report *Report) {
+	if t.turn == nil {
+		return
+	}
+	t.pending = append(t.pending, arrival{gap: t.turn})
+	t.turn = nil
+	t.resolve(report, false)
+}
 
 func (t *track) clone() *track {
 	c := *t

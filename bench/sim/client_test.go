@@ -47,7 +47,8 @@ func (c *client) live(ctx context.Context) {
 		case n < 9:
 			stay = between(c.rng, time.Millisecond, 30*time.Minute)
 		}
-		if c.LastEventID() == "" { // what was missed without a position is not owed
+		lost := c.LastEventID() == "" // what it misses without a position is not owed to it
+		if lost {
 			visit.CutAfter, stay = 0, between(c.rng, 10*time.Second, 30*time.Minute)
 		}
 		visiting, stop := context.WithCancel(ctx)
@@ -59,7 +60,7 @@ func (c *client) live(ctx context.Context) {
 		c.Visit(visiting, visit)
 		stop()
 		away := between(c.rng, time.Millisecond, 5*time.Second)
-		if c.rng.IntN(12) == 0 {
+		if c.rng.IntN(12) == 0 && !lost {
 			away = between(c.rng, time.Minute, 3*time.Hour)
 			c.w.trace.add("%s is away for %v", c.name, away)
 		}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringcast/ringcast/broker"
@@ -17,7 +18,9 @@ type instance struct {
 	w     *world
 	name  string
 	cable *cable
-	run   *run // nil while it is down
+
+	restarting atomic.Bool // whoever set it owns run; else the world does
+	run        *run        // nil while it is down
 }
 
 // run is one life of a server, put together as package serve does it.

@@ -1,26 +1,12 @@
 package sim
 
 import (
-	"context"
-	"math/rand/v2"
+	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// deed is one thing that may happen, with its weight among the others.
-type deed struct {
-	name   string
-	weight int
-	do     func(w *world, rng *rand.Rand) error
-}
-
-var deeds = []deed{
-	{"produce", 40, (*world).produce},
-}
-
 // schedule draws what happens and does it.
-func (w *world) schedule(ctx context.Context) error {
+func (w *world) schedule() error {
 	total := 0
 	for _, d := range deeds {
 		total += d.weight
@@ -33,24 +19,15 @@ func (w *world) schedule(ctx context.Context) error {
 		}
 		w.trace.add("%s", deeds[i].name)
 		if err := deeds[i].do(w, w.rng); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", deeds[i].name, err)
 		}
-		switch n := w.rng.IntN(20); {
-		case n < 8: // at once
-		case n < 19:
+		switch n := w.rng.IntN(40); {
+		case n < 16: // at once
+		case n < 39:
 			time.Sleep(between(w.rng, time.Millisecond, 10*time.Second))
 		default:
 			time.Sleep(between(w.rng, time.Minute, time.Hour))
 		}
 	}
 	return nil
-}
-
-// produce writes a burst to partitions at random.
-func (w *world) produce(rng *rand.Rand) error {
-	var records []*kgo.Record
-	for range 1 << rng.IntN(8) {
-		records = append(records, w.producer.draw(rng))
-	}
-	return w.producer.write(records...)
 }

@@ -62,10 +62,10 @@ func trial(t *testing.T, seed uint64) {
 	synctest.Test(t, func(t *testing.T) {
 		tr.began = time.Now()
 		ctx, stop := context.WithCancel(context.Background())
-		w := newWorld(seed, tr)
-		err := w.begin(ctx)
+		w := newWorld(ctx, seed, tr)
+		err := w.begin()
 		if err == nil {
-			err = w.schedule(ctx)
+			err = w.schedule()
 		}
 		if err == nil {
 			err = w.settle()

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -38,18 +40,37 @@ func (t *trace) String() string {
 	return strings.Join(t.lines[max(0, len(t.lines)-traceLines):], "\n")
 }
 
-// logger is one whose lines go into the trace.
+// logger is one whose lines go into the trace, but for those that were there a
+// moment before.
 func (t *trace) logger(who string) zerolog.Logger {
-	return zerolog.New(traceWriter{t, who}).Level(zerolog.InfoLevel)
+	return zerolog.New(&traceWriter{t: t, who: who, last: map[string]time.Time{}}).Level(zerolog.InfoLevel)
 }
+
+// again is how long the same message is not repeated in a trace.
+const again = 10 * time.Second
 
 type traceWriter struct {
 	t   *trace
 	who string
+
+	mu   sync.Mutex
+	last map[string]time.Time // by message, guarded by mu
 }
 
 // Write implements io.Writer.
-func (w traceWriter) Write(b []byte) (int, error) {
-	w.t.add("%s %s", w.who, strings.TrimSpace(string(b)))
+func (w *traceWriter) Write(b []byte) (int, error) {
+	var line struct{ Message, Error, Level string }
+	if err := json.Unmarshal(b, &line); err != nil {
+		return 0, err
+	}
+	w.mu.Lock()
+	said := time.Since(w.last[line.Message]) < again && line.Level == "warn"
+	if !said {
+		w.last[line.Message] = time.Now()
+	}
+	w.mu.Unlock()
+	if !said {
+		w.t.add("%s %.300s", w.who, bytes.TrimSpace(b))
+	}
 	return len(b), nil
 }

@@ -18,6 +18,7 @@ import (
 // and who draws what happens to them.
 type world struct {
 	// Set at construction.
+	ctx   context.Context // ends the clients
 	seed  uint64
 	plan  plan
 	trace *trace
@@ -43,10 +44,10 @@ type world struct {
 	failures []string // guarded by mu
 }
 
-func newWorld(seed uint64, tr *trace) *world {
+func newWorld(ctx context.Context, seed uint64, tr *trace) *world {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	return &world{
-		seed: seed, rng: rng, plan: newPlan(rng), trace: tr, book: ledger.NewBook(nil), fate: newFate(), web: newWeb(),
+		ctx: ctx, seed: seed, rng: rng, plan: newPlan(rng), trace: tr, book: ledger.NewBook(nil), fate: newFate(), web: newWeb(),
 		calm: make(chan struct{}),
 	}
 }
@@ -95,7 +96,7 @@ func (w *world) later(d time.Duration, do func()) {
 
 // begin starts Kafka, the instances and the clients, and returns when every
 // client knows where it starts.
-func (w *world) begin(ctx context.Context) (err error) {
+func (w *world) begin() (err error) {
 	w.trace.add("plan %+v", w.plan)
 	ports := make([]int, nodes)
 	for i := range ports {
@@ -120,7 +121,7 @@ func (w *world) begin(ctx context.Context) (err error) {
 		}
 	}
 	for range w.plan.clients {
-		w.join(ctx)
+		w.join()
 	}
 	return w.until(time.Hour, "every client has a position", func() bool {
 		for _, c := range w.clients {
@@ -133,10 +134,10 @@ func (w *world) begin(ctx context.Context) (err error) {
 }
 
 // join adds a client.
-func (w *world) join(ctx context.Context) {
+func (w *world) join() {
 	c := newClient(w, len(w.clients))
 	w.clients = append(w.clients, c)
-	w.living.Go(func() { c.live(ctx) })
+	w.living.Go(func() { c.live(w.ctx) })
 }
 
 // until waits in simulated time.
