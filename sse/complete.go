@@ -252,7 +252,13 @@ func (c *completion) placeUnnamed(i int) error {
 		return c.placeTime(i, *c.since, false)
 	case c.topic[k.Topic] == sameEpoch || c.topic[k.Topic] == otherTopic:
 		// Added since: from its first record.
-		return c.placeEarliest(i)
+		if err := c.placeEarliest(i); err != nil {
+			return err
+		}
+		if c.want.pos[i].Next > 0 {
+			c.notice(i, 0, gapExpired)
+		}
+		return nil
 	case c.time < 0:
 		c.want.pos[i] = c.live.Pos[i]
 		c.notice(i, -1, gapMissed)
