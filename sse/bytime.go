@@ -52,30 +52,43 @@ func (c *completion) askTime(i int, ms int64, delivered bool) error {
 		c.placeLate(i, ms, delivered)
 		return nil
 	}
-	p := ringbuf.Pos{Next: offset, Time: ms}
+	c.want.pos[i] = ringbuf.Pos{Next: offset, Time: ms}
 	if delivered {
-		if p.Next, err = c.behindOnly(i, offset, ms); err != nil {
-			return err
-		}
+		return c.skipDelivered(i, ms)
 	}
-	c.want.pos[i] = p
 	return nil
 }
 
-// behindOnly returns the offset behind the one record from offset first on
-// whose time is ms, or first itself if there are several, or none.
-func (c *completion) behindOnly(i int, first, ms int64) (int64, error) {
-	k := c.want.keys[i]
+// skipDelivered moves partition i, which stands at the first record with a time
+// of at least ms, behind it if it is the only one of ms. Where there is none of
+// ms the client's last record has expired, and perhaps more with it.
+func (c *completion) skipDelivered(i int, ms int64) error {
+	k, p := c.want.keys[i], &c.want.pos[i]
 	to, found, err := c.view.History.At(c.ctx, k.Topic, k.Partition, ms+1)
 	if err != nil {
-		return 0, errNeedsKafka
+		return errNeedsKafka
 	}
 	if !found {
 		to = c.live.Pos[i].Next
 	}
-	if to <= first {
-		return first, nil
+	if to > p.Next {
+		p.Next, err = c.behindOnly(i, p.Next, to, ms)
+		return err
 	}
+	earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition)
+	if err != nil {
+		return errNeedsKafka
+	}
+	if p.Next <= earliest {
+		c.notice(i, -1, gapExpired)
+	}
+	return nil
+}
+
+// behindOnly returns the offset behind the one record in [first, to) whose time
+// is ms, or first itself if there are several, or none.
+func (c *completion) behindOnly(i int, first, to, ms int64) (int64, error) {
+	k := c.want.keys[i]
 	r, err := c.view.History.Open([]Range{{Stream: c.view.Name, Key: k, From: first, To: to}})
 	if err != nil {
 		return 0, errNeedsKafka

@@ -245,7 +245,7 @@ func (p *replay) give(it *HistoryItem) (reopen bool) {
 	case ringbuf.Event:
 		if !p.begun {
 			p.begun = true
-			f.srv.stats.depth.Update(max(0, time.Since(time.UnixMilli(it.Time)).Seconds()))
+			f.srv.stats.depthOf(f.view, it.Time, false)
 		}
 		at.Next, at.Time = it.Next, max(at.Time, it.Time)
 		id := p.ids.Append(f.id[:0], p.u, -1, ringbuf.Pos{})

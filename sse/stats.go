@@ -104,9 +104,20 @@ func (st *stats) closed(r closedReason) { st.close[r].Inc() }
 // resumed counts a connection by where it starts.
 func (st *stats) resumed(v *view, s start) {
 	st.resumes[v.Name][s.from].Inc()
-	if s.from != fromLive && s.oldest > 0 {
-		st.depth.Update(max(0, time.Since(time.UnixMilli(s.oldest)).Seconds()))
+	if s.from == fromRing {
+		st.depthOf(v, s.oldest, true)
 	}
+}
+
+// depthOf notes how old the first record was that a resume lacked, Unix
+// milliseconds; 0: it lacked none.
+func (st *stats) depthOf(v *view, oldest int64, fromRing bool) {
+	now, seconds := time.Now(), 0.0
+	if oldest > 0 {
+		seconds = max(0, now.Sub(time.UnixMilli(oldest)).Seconds())
+		st.depth.Update(seconds)
+	}
+	v.depths.observe(now, seconds, fromRing)
 }
 
 func (st *stats) refused(r refusedReason) { st.refuse[r].Inc() }

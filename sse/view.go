@@ -50,6 +50,7 @@ type view struct {
 
 	// The id of the newest position, for connections that start there.
 	newest atomic.Pointer[namedPosition]
+	depths depths // of resumes
 	// Starts that were worked out lately; a herd often comes with one id.
 	starts startCache
 }

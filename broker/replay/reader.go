@@ -31,10 +31,10 @@ func (e *RangeError) Unwrap() error { return e.Err }
 
 const (
 	// maxItems is how many items one Next returns at most.
-	maxItems = 256
+	maxItems = 128
 
 	// maxValues ends a Next as soon as the values it returns are so many bytes.
-	maxValues = 64 << 10
+	maxValues = 32 << 10
 )
 
 // Reader hands out ranges merged by record time. One goroutine at a time may use it; Close may be called by another.
@@ -147,7 +147,7 @@ func (r *Reader) Release() {
 	r.items = r.items[:0]
 }
 
-// Next returns what comes next, one item at least and about 64 KiB. The slice is good until the next call of Next or
+// Next returns what comes next, one item at least and about 32 KiB. The slice is good until the next call of Next or
 // Release.
 //
 // The error is io.EOF when every range has reached its end. A range that stands at the last stable offset does not

@@ -1,10 +1,12 @@
 package serve
 
 import (
+	"math"
 	"time"
 
 	"github.com/ringcast/ringcast/broker"
 	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse"
 )
 
 // readiness is the body of /readyz.
@@ -72,6 +74,12 @@ type ringStatus struct {
 	Bytes     int64   `json:"bytes"`
 	MaxBytes  int64   `json:"max_bytes"`
 	Seconds   float64 `json:"seconds"`
+
+	// Advice, from the resumes of the last hour.
+	Resumes    int     `json:"resumes_last_hour"`
+	FromRing   float64 `json:"resumes_from_ring"`         // share, 0 to 1
+	NeedSecs   float64 `json:"seconds_for_99_percent"`    // how far back the ring would have to go
+	NeedEvents int     `json:"max_events_for_99_percent"` // what that takes at the ring's present rate; 0: not known
 }
 
 type topicStatus struct {
@@ -95,7 +103,7 @@ func (p *Process) status() any {
 		out := streamStatus{
 			Name: s.Name, Aliases: s.Aliases, Description: s.Description, Warm: st.Warm, Stalled: st.Stalled, Reason: st.Reason,
 			Missing: st.Missing, Clients: p.http.Clients(s.Name), LagRecords: st.Lag, Sessions: st.Sessions,
-			Ring: coverage(s.ring), Topics: topics(st.Topics),
+			Ring: coverage(s.ring, p.http.Advice(s.Name)), Topics: topics(st.Topics),
 		}
 		if st.LastRecord != ringbuf.NoTime {
 			out.LastRecord = time.UnixMilli(st.LastRecord).UTC().Format(time.RFC3339Nano)
@@ -120,9 +128,9 @@ func topics(list []broker.TopicStatus) []topicStatus {
 	return out
 }
 
-// coverage says what a ring holds.
-func coverage(r *ringbuf.Ring) ringStatus {
-	var out ringStatus
+// coverage says what a ring holds, and what it should hold.
+func coverage(r *ringbuf.Ring, a sse.Advice) ringStatus {
+	out := ringStatus{Resumes: a.Resumes, FromRing: a.FromRing, NeedSecs: a.Seconds}
 	out.MaxEvents, out.MaxBytes = r.Bounds()
 	oldest := r.Oldest()
 	if oldest == nil {
@@ -134,6 +142,9 @@ func coverage(r *ringbuf.Ring) ringStatus {
 			out.Seconds = max(0, time.Since(time.UnixMilli(e.Time)).Seconds())
 			break
 		}
+	}
+	if out.Seconds > 0 {
+		out.NeedEvents = int(math.Ceil(a.Seconds * float64(out.Events) / out.Seconds))
 	}
 	return out
 }
