@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/ringcast/ringcast/sse/frame"
 )
 
 // refusals is how many sockets beyond the streams may be open at a time, so
@@ -24,6 +27,18 @@ const refusalTime = time.Second
 // bare503 is the answer to a socket beyond every bound.
 const bare503 = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 10\r\nconnection: close\r\naccess-control-allow-origin: *\r\n\r\n"
 
+// bareStream is the same for EventSource, which would not come again after a
+// status (Config.LimitAsResponse); the body follows.
+const bareStream = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache, no-transform\r\nconnection: close\r\naccess-control-allow-origin: *\r\n\r\n"
+
+// bareAnswer is what a socket beyond every bound gets.
+func (s *Server) bareAnswer() []byte {
+	if s.cfg.LimitAsResponse {
+		return frame.Limit([]byte(bareStream), limitRetry+rand.N(limitSpread), string(refusedSockets))
+	}
+	return []byte(bare503)
+}
+
 // listener counts every accepted socket, whatever becomes of it, and survives
 // running out of descriptors: fasthttp's Serve returns on the first accept
 // that fails with EMFILE (measured).
@@ -34,14 +49,16 @@ type listener struct {
 	room    chan struct{} // one of those was read
 	sockets *atomic.Int64 // accepted and not closed yet
 	refused func()        // counts a socket that got the bare answer
+	bare    func() []byte // that answer
 
 	mu      sync.Mutex
 	reserve *os.File // a descriptor to give up when there are no others, guarded by mu
 	closed  bool     // guarded by mu
 }
 
-func newListener(ln net.Listener, max int, sockets *atomic.Int64, refused func()) *listener {
-	l := &listener{Listener: ln, max: int64(max), room: make(chan struct{}, 1), sockets: sockets, refused: refused}
+func (s *Server) newListener(ln net.Listener) *listener {
+	l := &listener{Listener: ln, max: int64(s.cfg.MaxConnections + refusals), room: make(chan struct{}, 1), sockets: &s.sockets,
+		refused: func() { s.stats.refused(refusedSockets) }, bare: s.bareAnswer}
 	l.reserve, _ = os.Open(os.DevNull)
 	return l
 }
@@ -124,14 +141,14 @@ func (l *listener) Close() error {
 func (l *listener) refuse(c net.Conn) {
 	defer l.sockets.Add(-1)
 	l.refused()
-	refuseBare(c)
+	refuseBare(c, l.bare())
 }
 
 // refuseBare writes the bare answer, reads away what the client sends, and closes.
-func refuseBare(c net.Conn) {
+func refuseBare(c net.Conn, answer []byte) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(refusalTime))
-	if _, err := c.Write([]byte(bare503)); err != nil {
+	if _, err := c.Write(answer); err != nil {
 		return
 	}
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
@@ -176,15 +193,15 @@ func (l *listener) acceptWithReserve() net.Conn {
 		return c
 	}
 	l.refused()
-	refuseNow(c)
+	refuseNow(c, l.bare())
 	l.reserve, _ = os.Open(os.DevNull)
 	return nil
 }
 
 // refuseNow answers without waiting for the client: the descriptor is needed.
-func refuseNow(c net.Conn) {
+func refuseNow(c net.Conn, answer []byte) {
 	_ = c.SetDeadline(time.Now().Add(10 * time.Millisecond))
-	_, _ = c.Write([]byte(bare503))
+	_, _ = c.Write(answer)
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}

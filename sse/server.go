@@ -161,7 +161,7 @@ func (quietLogger) Printf(string, ...any) {}
 
 // Serve accepts connections from ln until Drain or Close. It returns nil then.
 func (s *Server) Serve(ln net.Listener) error {
-	counted := newListener(ln, s.cfg.MaxConnections+refusals, &s.sockets, func() { s.stats.refused(refusedSockets) })
+	counted := s.newListener(ln)
 	var l net.Listener = counted
 	if s.cfg.TLS != nil {
 		l = tls.NewListener(l, s.cfg.TLS)
