@@ -3,6 +3,7 @@ package position
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 func TestParseSince(t *testing.T) {
@@ -82,4 +83,26 @@ func TestParseSinceRefuses(t *testing.T) {
 		}
 	}
 	f("yesterday\n<ä>", `cannot read since "yesterday\n<\u00e4>": want a time such as 2026-01-31T12:00:00Z, or Unix milliseconds`)
+}
+
+// FuzzParseSince: any text is a time, a typed error or not given; and a time
+// that is written as RFC 3339 is read as the same time.
+func FuzzParseSince(f *testing.F) {
+	for _, s := range []string{"", "0", "1706702400000", "2024-01-31", "2024-01-31T12:00:60.5+01:00", "2024-01-31 12:00:00 01:00", "Wed, 31 Jan 2024 12:00:00 GMT", "9223372036854775807"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		ms, ok, err := ParseSince(s)
+		var typed *Error
+		if ok == (err != nil) && s != "" || err != nil && !errors.As(err, &typed) || ms < 0 || !ok && ms != 0 {
+			t.Fatalf("%q: %d, %t, %v", s, ms, ok, err)
+		}
+		at := time.UnixMilli(ms).UTC()
+		if !ok || at.Year() > 9999 {
+			return
+		}
+		if again, _, err := ParseSince(at.Format("2006-01-02T15:04:05.000Z07:00")); err != nil || again != ms {
+			t.Fatalf("%q is %d, and that is read as %d, %v", s, ms, again, err)
+		}
+	})
 }
