@@ -34,10 +34,13 @@ func (s *scene) follows(in *instance) streamStatus {
 // record or none.
 func (s *scene) atEnd(topic string, all ...*instance) {
 	s.t.Helper()
-	ends, err := s.c.NewestOffsets(topic)
-	s.must(err)
+	var ends map[int32]int64
 	for _, in := range all {
 		eventually(s.t, settleTime, func() bool {
+			var err error
+			// Anew each time: a transaction ends before its markers are written.
+			ends, err = s.c.NewestOffsets(topic)
+			s.must(err)
 			for _, t := range s.follows(in).Topics {
 				for _, p := range t.Partitions {
 					if t.Name == topic && p.Next != ends[p.Partition] {
