@@ -34,6 +34,17 @@ const lookUpTime = 3 * time.Second
 // ctx bounds the questions to Kafka; where it is nil none may be asked. Errors
 // are *refusal and errNeedsKafka.
 func (v *view) complete(ctx context.Context, id position.ID, since *int64, own bool) (*want, error) {
+	for {
+		w, err := v.tryComplete(ctx, id, since, own)
+		if err != errAgain {
+			return w, err
+		}
+	}
+}
+
+// tryComplete is complete, or errAgain when an answer of Kafka has changed the
+// partitions or epochs meanwhile.
+func (v *view) tryComplete(ctx context.Context, id position.ID, since *int64, own bool) (*want, error) {
 	c := completion{view: v, ctx: ctx, since: since, ours: id.Ours(), own: own, time: -1}
 	if err := c.refuseTopics(id); err != nil {
 		return nil, err // the request is wrong, whatever Kafka does
@@ -75,6 +86,7 @@ type completion struct {
 	own   bool // made by entries: times are those of this instance, or waited for
 	named map[partition]*position.Entry
 	topic map[string]epochMatch // the best match among the named partitions of a topic
+	asked map[string]bool       // topics whose epoch was confirmed by Kafka
 	time  int64                 // the id's own time: its largest timestamp, or -1
 }
 
@@ -122,6 +134,7 @@ func (c *completion) refuseTopics(id position.ID) error {
 func (c *completion) name(id position.ID) error {
 	c.named = make(map[partition]*position.Entry, len(id.Entries))
 	c.topic = make(map[string]epochMatch)
+	c.asked = make(map[string]bool)
 	known := make(map[partition]string, len(c.want.keys))
 	for _, k := range c.want.keys {
 		known[partition{k.Topic, k.Partition}] = k.Epoch
@@ -206,6 +219,9 @@ func (c *completion) place(i int) error {
 		c.notice(i, asked, gapOtherCluster)
 		return nil
 	case otherTopic:
+		if err := c.newest(k.Topic); err != nil {
+			return err
+		}
 		if err := c.placeEarliest(i); err != nil {
 			return err
 		}
@@ -233,6 +249,26 @@ func (c *completion) place(i int) error {
 		c.want.pos[i].Next = first
 		c.notice(i, p.Next, gapExpired)
 	}
+	return nil
+}
+
+// newest makes sure that this instance knows the newest life of a topic of which
+// an id names another: that may be the one after, known to the instance where
+// the client was. Streams have taken in the answer when LookUp returns.
+func (c *completion) newest(topic string) error {
+	if c.own || c.asked[topic] {
+		return nil
+	}
+	if c.ctx == nil {
+		return errNeedsKafka
+	}
+	if _, _, err := c.view.Source.LookUp(c.ctx, topic); err != nil {
+		return errNeedsKafka
+	}
+	if !sameKeys(c.view.Ring.Newest().Keys(), c.want.keys) {
+		return errAgain
+	}
+	c.asked[topic] = true
 	return nil
 }
 

@@ -41,6 +41,7 @@ func TestEpoch(t *testing.T) {
 		old := p.id(5, 0)
 
 		p.recreate("cccccc.nnnnnn", 0, 1)
+		p.set(func(p *publisher) { p.lookUp = func(string) (int, bool, error) { return 2, true, nil } })
 		p.publish(0, 0, `{"new":0}`)
 		const first = ": gap topic=t partition=0 asked=%d given=0 reason=recreated\n: gap topic=t partition=1 asked=%d given=0 reason=recreated\n"
 		f := func(name string, r io.Reader, notices string, values ...string) {
@@ -191,4 +192,33 @@ func TestCold(t *testing.T) {
 			t.Errorf("%q", e)
 		}
 	})
+}
+
+// TestEpochAhead: an id of a life of the topic that this instance has not heard
+// of yet is not taken for one of an old life.
+func TestEpochAhead(t *testing.T) {
+	p := newPublisher(100, 1)
+	p.publish(0, 0, `{"old":0}`)
+	const ahead = `[{"topic":"t","partition":0,"offset":1,"epoch":"cccccc.nnnnnn"}]`
+	_, addr := serve(t, p, nil)
+
+	// While Kafka cannot say which is the newer one, nobody can.
+	if res, _ := get(t, addr, "/v2/stream/s", ahead); res.StatusCode != 503 {
+		t.Errorf("without Kafka: status %d", res.StatusCode)
+	}
+	p.set(func(p *publisher) {
+		p.lookUp = func(string) (int, bool, error) {
+			p.recreate("cccccc.nnnnnn", 0)
+			p.publish(0, 0, `{"new":0}`)
+			p.publish(0, 1, `{"new":1}`)
+			return 1, true, nil
+		}
+	})
+	_, r := get(t, addr, "/v2/stream/s", ahead)
+	if g := block(t, r); !strings.HasPrefix(g, `id: [{"topic":"t","partition":0,"offset":1,"epoch":"cccccc.nnnnnn"}]`) {
+		t.Errorf("greeting %q", g)
+	}
+	if e := block(t, r); !strings.HasPrefix(e, "event: message\n") || !strings.HasSuffix(e, "data: {\"new\":1}\n\n") {
+		t.Errorf("event %q", e)
+	}
 }

@@ -103,6 +103,7 @@ func TestStartsByTime(t *testing.T) {
 func TestStartsByName(t *testing.T) {
 	build := func() *publisher {
 		p := newEmptyPublisher(100, position.Both)
+		p.lookUp = func(string) (int, bool, error) { return 2, true, nil }
 		p.add("t", 0, 0)
 		p.add("t", 1, 0)
 		p.add("u", 0, 0)
