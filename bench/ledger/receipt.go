@@ -68,7 +68,7 @@ func (r *Receipt) turnLocked(id []byte) {
 		case renewed:
 			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "recreated"}
 			t.vector, t.timestamp, t.epoch = -1, -1, ""
-		case t.started && e.offset > max(t.vector, t.start.offset):
+		case t.started && e.offset > max(t.vector, t.cursor.offset):
 			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "expired"}
 		}
 		r.turned = r.turned || t.turn != nil

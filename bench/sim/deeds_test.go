@@ -148,7 +148,7 @@ func (w *world) restart(rng *rand.Rand) error {
 
 func (w *world) grow(rng *rand.Rand) error {
 	t := w.aTopic(rng)
-	if w.producer.partitions[t] == maxPartitions {
+	if w.producer.partitions[t] == maxPartitions || w.plan.start() != nil {
 		return nil
 	}
 	return w.producer.grow(t)

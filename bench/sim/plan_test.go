@@ -41,14 +41,14 @@ func newPlan(rng *rand.Rand) plan {
 }
 
 // start is where clients start whose ids do not tell: they connect before the
-// first record.
+// first record, and no partition is added.
 func (p plan) start() ledger.Positions {
 	if p.form != position.Compact {
 		return nil
 	}
 	start := ledger.Positions{}
 	for _, t := range p.topics {
-		for i := range int32(maxPartitions) {
+		for i := range p.partitions[t] {
 			start[ledger.TopicPartition{Topic: t, Partition: i}] = 0
 		}
 	}

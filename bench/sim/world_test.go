@@ -158,12 +158,16 @@ func (w *world) settle() error {
 	for _, f := range w.faults {
 		f.Remove()
 	}
-	for t, n := range w.producer.partitions {
-		for p := range n {
-			if err := w.producer.write(w.producer.next(t, p, 100)); err != nil {
-				return err
+	// Twice: a client that joined an instance without Kafka has no position yet.
+	for range 2 {
+		for _, t := range w.plan.topics {
+			for p := range w.producer.partitions[t] {
+				if err := w.producer.write(w.producer.next(t, p, 100)); err != nil {
+					return err
+				}
 			}
 		}
+		time.Sleep(time.Minute)
 	}
 	end := w.book.End()
 	err := w.until(time.Hour, "every client has everything", func() bool {
