@@ -19,8 +19,11 @@ func source(i int) [4]byte {
 	return [4]byte{127, byte(1 + os.Getpid()%250), byte(1 + os.Getpid()/250%250), byte(1 + i/clientsPerAddress)}
 }
 
+// slowBuffer is the receive buffer of a client that reads slowly, in bytes: the kernel must not read for it.
+const slowBuffer = 4 << 10
+
 // dial connects the i-th client to the server and sends its request. The socket returned is non-blocking.
-func dial(i int, to netip.AddrPort, request []byte) (fd int, err error) {
+func dial(i int, to netip.AddrPort, request []byte, slow bool) (fd int, err error) {
 	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("cannot open socket %d: %w (a process has at most RLIMIT_NOFILE of them)", i, err)
@@ -33,6 +36,11 @@ func dial(i int, to netip.AddrPort, request []byte) (fd int, err error) {
 	// The port is chosen at connect: it only has to be free for this destination.
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return -1, fmt.Errorf("cannot delay the choice of a port: %w", err)
+	}
+	if slow {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, slowBuffer); err != nil {
+			return -1, fmt.Errorf("cannot make a receive buffer small: %w", err)
+		}
 	}
 	if to.Addr().IsLoopback() {
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: source(i)}); err != nil {

@@ -24,17 +24,27 @@ type Config struct {
 	Partitions int
 	// Size is the size in bytes of every record's value.
 	Size int
+	// Topic is the stream's topic; only clients that begin at a position need it.
+	Topic string
+	// Rate is how many bytes a second each client reads; 0: all it can.
+	Rate int
+	// Keep makes clients keep the last id that they got, to reconnect with.
+	Keep bool
 }
 
 // Fleet is a set of clients of one stream.
 type Fleet struct {
-	server  netip.AddrPort
-	request []byte
+	config  Config
 	want    *expectation // since is guarded by every worker's mu
 	workers []*worker
 	stop    chan struct{} // closed by Close
 	done    sync.WaitGroup
-	clients int // owned by the caller's goroutine
+
+	// owned by the caller's goroutine
+	server  netip.AddrPort
+	clients int
+	before  uint64 // records before the starting points, over all clients
+	began   int64  // when the last connect or reconnect began, µs since 1970
 }
 
 // New starts the workers of a fleet without clients.
@@ -44,11 +54,10 @@ func New(c Config) (*Fleet, error) {
 		return nil, fmt.Errorf("cannot use server %q: it must be IPV4:PORT", c.Server)
 	}
 	f := &Fleet{
+		config: c,
 		server: server,
-		request: fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\nUser-Agent: ringcast-bench\r\n\r\n",
-			c.Path, c.Server),
-		want: &expectation{partitions: c.Partitions, size: c.Size},
-		stop: make(chan struct{}),
+		want:   &expectation{partitions: c.Partitions, size: c.Size, keep: c.Keep},
+		stop:   make(chan struct{}),
 	}
 	for range max(c.Workers, 1) {
 		w, err := newWorker(f.want)
@@ -57,7 +66,13 @@ func New(c Config) (*Fleet, error) {
 			return nil, err
 		}
 		f.workers = append(f.workers, w)
-		f.done.Go(func() { w.run(f.stop) })
+		f.done.Go(func() {
+			if c.Rate > 0 {
+				w.runSlow(f.stop, c.Rate)
+			} else {
+				w.run(f.stop)
+			}
+		})
 	}
 	return f, nil
 }
@@ -66,22 +81,50 @@ func New(c Config) (*Fleet, error) {
 const unanswered = 256
 
 // Connect opens connections until there are total, and returns when all have their greeting.
-func (f *Fleet) Connect(ctx context.Context, total int) error {
-	for f.clients < total {
+func (f *Fleet) Connect(ctx context.Context, total int, plan Plan) error {
+	if err := plan.check(f.config.Partitions); err != nil {
+		return err
+	}
+	f.begin()
+	for first := f.clients; f.clients < total; f.clients++ {
 		if err := f.awaitGreetings(ctx, f.clients-unanswered); err != nil {
 			return err
 		}
-		fd, err := dial(f.clients, f.server, f.request)
-		if err != nil {
+		next := plan.start(f.clients-first, total-first, f.config.Partitions)
+		c := &client{until: plan.Until, stream: stream{began: time.Now().UnixMicro()}}
+		for _, n := range next {
+			c.sequences = append(c.sequences, sequence{next: n})
+			f.before += n
+		}
+		var err error
+		if c.fd, err = dial(f.clients, f.server, f.request(plan.id(f.config.Topic, next)), f.config.Rate > 0); err != nil {
 			return err
 		}
-		if err := f.workers[f.clients%len(f.workers)].add(fd); err != nil {
-			unix.Close(fd)
+		if err := f.workers[f.clients%len(f.workers)].add(c); err != nil {
+			unix.Close(c.fd)
 			return err
 		}
-		f.clients++
 	}
 	return f.awaitGreetings(ctx, f.clients)
+}
+
+// request is what a client sends that asks for a position, or for nothing.
+func (f *Fleet) request(id []byte) []byte {
+	r := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-cache\r\nUser-Agent: ringcast-bench\r\n",
+		f.config.Path, f.server)
+	if id != nil {
+		r = fmt.Appendf(r, "Last-Event-ID: %s\r\n", id)
+	}
+	return append(r, "\r\n"...)
+}
+
+// begin begins the time that first events are counted from.
+func (f *Fleet) begin() {
+	f.began = time.Now().UnixMicro()
+	f.each(func(w *worker) {
+		w.tally.first.Reset()
+		w.tally.LastFirst = 0
+	})
 }
 
 func (f *Fleet) awaitGreetings(ctx context.Context, n int) error {
@@ -105,7 +148,25 @@ func (f *Fleet) AwaitRecords(ctx context.Context, expect []uint64) error {
 		// The count is cheap, the look at every client is not.
 		var seen uint64
 		f.each(func(w *worker) { seen += w.tally.Events + w.tally.Lost })
-		return seen >= uint64(f.clients)*each && f.Missing(expect) == 0
+		return seen+f.before >= uint64(f.clients)*each && f.Missing(expect) == 0
+	})
+}
+
+// AwaitFirst returns when every client got an event since it was connected last, or ctx ends.
+func (f *Fleet) AwaitFirst(ctx context.Context) error {
+	return f.await(ctx, fmt.Sprintf("the first event of %d clients", f.clients), func() bool {
+		var n uint64
+		f.each(func(w *worker) { n += w.tally.first.Count() })
+		return n >= uint64(f.clients)
+	})
+}
+
+// AwaitDone returns when every client has all that its plan says, or ctx ends.
+func (f *Fleet) AwaitDone(ctx context.Context) error {
+	return f.await(ctx, fmt.Sprintf("%d clients to have what they came for", f.clients), func() bool {
+		n := 0
+		f.each(func(w *worker) { n += w.done })
+		return n >= f.clients
 	})
 }
 

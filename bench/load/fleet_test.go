@@ -16,6 +16,12 @@ import (
 // answer runs a server that reads each request and writes text; with hangUp it closes then.
 func answer(t *testing.T, text string, hangUp bool) (addr string) {
 	t.Helper()
+	return listen(t, func(string) (string, bool) { return text, hangUp })
+}
+
+// listen runs a server that reads each request and writes what respond says, and closes then if it says so.
+func listen(t *testing.T, respond func(request string) (text string, hangUp bool)) (addr string) {
+	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -29,9 +35,12 @@ func answer(t *testing.T, text string, hangUp bool) (addr string) {
 				return
 			}
 			defer c.Close()
-			request := bufio.NewReader(c)
-			for line := ""; line != "\r\n" && err == nil; line, err = request.ReadString('\n') {
+			in := bufio.NewReader(c)
+			var request string
+			for line := ""; line != "\r\n" && err == nil; request += line {
+				line, err = in.ReadString('\n')
 			}
+			text, hangUp := respond(request)
 			io.WriteString(c, text)
 			if hangUp {
 				c.Close()
@@ -54,7 +63,7 @@ func connect(t *testing.T, addr string, clients int) (*Fleet, error) {
 	t.Cleanup(fleet.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	return fleet, fleet.Connect(ctx, clients)
+	return fleet, fleet.Connect(ctx, clients, Plan{})
 }
 
 func TestConnectRefusesWhatIsNoStream(t *testing.T) {

@@ -15,12 +15,16 @@ import (
 
 // Command is one line of JSON that a load generator process reads from its standard input.
 type Command struct {
-	// Do is "connect" (until there are Clients), "mark" (time records produced from Since on), "await"
-	// (until every client has Expect records of each partition), "report".
+	// Do is "connect" (until there are Clients, by the Plan), "mark" (time records produced from Since on),
+	// "await" (until every client has Expect records of each partition), "done" (until every client has
+	// what its plan says), "disconnect" (all at once), "reconnect" (with the last id, to Server or the same
+	// as before), "first" (until every client got an event on its connection), "report".
 	Do      string   `json:"do"`
 	Clients int      `json:"clients,omitempty"`
 	Since   int64    `json:"since,omitempty"`
 	Expect  []uint64 `json:"expect,omitempty"`
+	Server  string   `json:"server,omitempty"`
+	Plan
 	// Timeout bounds the command; 0 is a minute.
 	Timeout time.Duration `json:"timeout,omitempty"`
 }
@@ -35,6 +39,10 @@ type Report struct {
 	Missing uint64 `json:"missing"`
 	// Percentiles of the latency since the last mark, in microseconds.
 	P50, P99, P999, Max int64
+	// BeganMicros is when the last connect or reconnect began, in microseconds since 1970.
+	BeganMicros int64
+	// Percentiles of the time from a client's connect to its first event, since BeganMicros, in microseconds.
+	FirstP50, FirstP99, FirstMax int64
 	// CPUSeconds is the processor time of this process since its start.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// Busy is the share of the time since the last mark in which the busiest worker had input to read.
@@ -71,12 +79,21 @@ func (f *Fleet) run(ctx context.Context, cmd Command) error {
 	defer cancel()
 	switch cmd.Do {
 	case "connect":
-		return f.Connect(ctx, cmd.Clients)
+		return f.Connect(ctx, cmd.Clients, cmd.Plan)
 	case "mark":
 		f.Mark(cmd.Since)
 		return nil
 	case "await":
 		return f.AwaitRecords(ctx, cmd.Expect)
+	case "done":
+		return f.AwaitDone(ctx)
+	case "disconnect":
+		f.Disconnect()
+		return nil
+	case "reconnect":
+		return f.Reconnect(ctx, cmd.Server)
+	case "first":
+		return f.AwaitFirst(ctx)
 	case "report":
 		return nil
 	}
@@ -85,12 +102,13 @@ func (f *Fleet) run(ctx context.Context, cmd Command) error {
 
 func (f *Fleet) report(expect []uint64, failed error) Report {
 	sum, busy, broken := f.Tally()
-	r := Report{Clients: f.clients, Tally: sum, Busy: busy, CPUSeconds: ownCPU()}
+	r := Report{Clients: f.clients, Tally: sum, Busy: busy, CPUSeconds: ownCPU(), BeganMicros: f.began}
 	if len(expect) == f.want.partitions {
 		r.Missing = f.Missing(expect)
 	}
 	r.P50, r.P99, r.P999 = sum.latency.Percentile(0.5), sum.latency.Percentile(0.99), sum.latency.Percentile(0.999)
 	r.Max = sum.latency.Max()
+	r.FirstP50, r.FirstP99, r.FirstMax = sum.first.Percentile(0.5), sum.first.Percentile(0.99), sum.first.Max()
 	if err := errors.Join(failed, broken); err != nil {
 		r.Error = err.Error()
 	}

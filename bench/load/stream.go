@@ -12,6 +12,7 @@ import (
 type expectation struct {
 	partitions int
 	size       int   // bytes of every value
+	keep       bool  // clients keep the last id that they got
 	since      int64 // only records produced at or after this time (µs since 1970) count for the latency
 }
 
@@ -21,6 +22,9 @@ type stream struct {
 	// carry holds the bytes of a header or chunk that has not fully arrived.
 	carry     []byte
 	sequences []sequence // one per partition
+	id        []byte     // the last one received, when ids are kept
+	began     int64      // when the connection was begun, µs since 1970
+	first     bool       // its first event is here
 }
 
 type phase uint8
@@ -102,6 +106,7 @@ func (s *stream) header(b []byte) (rest []byte, err error) {
 var (
 	eventStart = []byte("event: message\nid: ")
 	dataStart  = []byte("data: ")
+	idStart    = []byte("id: ")
 )
 
 // chunk reads the blocks of a chunk. A chunk holds whole events (PROTOCOL.md section 2).
@@ -109,7 +114,7 @@ func (s *stream) chunk(b []byte, now int64, want *expectation, t *Tally) error {
 	for len(b) > 0 {
 		if !bytes.HasPrefix(b, eventStart) {
 			var err error
-			if b, err = s.line(b, t); err != nil {
+			if b, err = s.line(b, want, t); err != nil {
 				return err
 			}
 			continue
@@ -118,6 +123,9 @@ func (s *stream) chunk(b []byte, now int64, want *expectation, t *Tally) error {
 		data := len(eventStart) + i + 1
 		if i < 0 || !bytes.HasPrefix(b[data:], dataStart) {
 			return fmt.Errorf("cannot find the data of event %q", b[:min(len(b), 80)])
+		}
+		if want.keep {
+			s.id = append(s.id[:0], b[len(eventStart):data-1]...)
 		}
 		value := b[data+len(dataStart):]
 		// Nearly always the event ends with the chunk, at the length that all have.
@@ -137,6 +145,11 @@ func (s *stream) chunk(b []byte, now int64, want *expectation, t *Tally) error {
 func (s *stream) event(value []byte, now int64, want *expectation, t *Tally) {
 	t.Events++
 	t.LastMicros = now
+	if !s.first {
+		s.first = true
+		t.LastFirst = now
+		t.first.Record(now - s.began)
+	}
 	stamp, ok := workload.Parse(value)
 	if !ok || len(value) != want.size || stamp.Partition >= len(s.sequences) {
 		t.Damaged++
@@ -149,7 +162,7 @@ func (s *stream) event(value []byte, now int64, want *expectation, t *Tally) {
 }
 
 // line takes one line that is not the start of an event: greeting, heartbeat, notice.
-func (s *stream) line(b []byte, t *Tally) (rest []byte, err error) {
+func (s *stream) line(b []byte, want *expectation, t *Tally) (rest []byte, err error) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
 		return b, fmt.Errorf("cannot find the end of line %q", b[:min(len(b), 80)])
@@ -161,7 +174,11 @@ func (s *stream) line(b []byte, t *Tally) (rest []byte, err error) {
 		t.Gaps++
 	case len(line) > 0 && line[0] == ':':
 		t.Heartbeats++
-	case len(line) == 0, bytes.HasPrefix(line, []byte("id: ")), bytes.HasPrefix(line, []byte("retry: ")):
+	case bytes.HasPrefix(line, idStart):
+		if want.keep {
+			s.id = append(s.id[:0], line[len(idStart):]...)
+		}
+	case len(line) == 0, bytes.HasPrefix(line, []byte("retry: ")):
 	default:
 		return b, fmt.Errorf("cannot understand line %q", line[:min(len(line), 80)])
 	}

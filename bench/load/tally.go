@@ -26,8 +26,12 @@ type Tally struct {
 	Heartbeats uint64
 	// LastMicros is when the last record was received, in microseconds since 1970.
 	LastMicros int64
+	// LastFirst is when the last client got the first event of its connection, in microseconds since 1970.
+	LastFirst int64
 	// latency is receive time minus produce time in microseconds.
 	latency histogram.Histogram
+	// first is the time from the begin of a connection to its first event in microseconds.
+	first histogram.Histogram
 }
 
 // Add adds the counts of o.
@@ -42,7 +46,9 @@ func (t *Tally) Add(o *Tally) {
 	t.Closed += o.Closed
 	t.Heartbeats += o.Heartbeats
 	t.LastMicros = max(t.LastMicros, o.LastMicros)
+	t.LastFirst = max(t.LastFirst, o.LastFirst)
 	t.latency.Add(&o.latency)
+	t.first.Add(&o.first)
 }
 
 // Faults is the number of observations that make a run a failed one.

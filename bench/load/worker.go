@@ -25,6 +25,7 @@ type worker struct {
 	// guarded by mu
 	clients  []*client // the epoll data of a socket is its index
 	greeted  int
+	done     int // clients that have all they were to read
 	tally    Tally
 	failure  error // the first protocol error, or why the first connection was closed
 	busy     time.Duration
@@ -36,7 +37,9 @@ type worker struct {
 
 type client struct {
 	stream
-	fd int // -1 when closed
+	fd     int      // -1 when closed
+	until  []uint64 // what to read up to; nil: for ever
+	budget int      // bytes that a slow client may read now
 }
 
 func newWorker(want *expectation) (*worker, error) {
@@ -48,15 +51,22 @@ func newWorker(want *expectation) (*worker, error) {
 }
 
 // add takes over a connected non-blocking socket whose request is sent.
-func (w *worker) add(fd int) error {
+func (w *worker) add(c *client) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := &client{fd: fd, stream: stream{sequences: make([]sequence, w.want.partitions)}}
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(len(w.clients))}
-	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
-		return fmt.Errorf("cannot watch a client's socket: %w", err)
+	if err := w.watch(c, len(w.clients)); err != nil {
+		return err
 	}
 	w.clients = append(w.clients, c)
+	return nil
+}
+
+// watch makes epoll tell of the socket of the client with an index. The caller holds mu.
+func (w *worker) watch(c *client, index int) error {
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(index)}
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
+		return fmt.Errorf("cannot watch a client's socket: %w", err)
+	}
 	return nil
 }
 
@@ -78,7 +88,7 @@ func (w *worker) run(stop <-chan struct{}) {
 		}
 		w.mu.Lock()
 		for i := range max(n, 0) {
-			w.read(w.clients[events[i].Fd])
+			w.read(w.clients[events[i].Fd], readSize)
 		}
 		now := time.Now()
 		w.busy += now.Sub(woken)
@@ -88,22 +98,23 @@ func (w *worker) run(stop <-chan struct{}) {
 	}
 }
 
-// read takes what one read(2) gives and feeds it to the client's stream.
-func (w *worker) read(c *client) {
+// read takes what one read(2) gives, at most limit bytes, and feeds it to the client's stream. It returns how
+// many bytes it took.
+func (w *worker) read(c *client, limit int) (n int) {
 	if c.fd < 0 {
-		return
+		return 0
 	}
 	kept := copy(w.buf, c.carry)
-	n, err := unix.Read(c.fd, w.buf[kept:kept+readSize])
+	n, err := unix.Read(c.fd, w.buf[kept:kept+limit])
 	switch {
 	case err == unix.EAGAIN || err == unix.EINTR:
-		return
+		return 0
 	case err != nil:
 		w.drop(c, fmt.Errorf("connection lost: %w", err))
-		return
+		return 0
 	case n == 0:
 		w.drop(c, fmt.Errorf("connection closed by the server"))
-		return
+		return 0
 	}
 	w.tally.Bytes += uint64(n)
 	before := c.phase
@@ -113,9 +124,24 @@ func (w *worker) read(c *client) {
 	}
 	if err != nil {
 		w.drop(c, err)
-		return
+		return n
+	}
+	if c.until != nil && c.missing(c.until) == 0 {
+		w.done++
+		c.close()
+		return n
 	}
 	c.carry = append(c.carry[:0], rest...)
+	return n
+}
+
+// close closes the connection, if there is one, and forgets what is left of its response.
+func (c *client) close() {
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+		c.fd = -1
+	}
+	c.carry = nil
 }
 
 func (w *worker) drop(c *client, why error) {
@@ -123,18 +149,14 @@ func (w *worker) drop(c *client, why error) {
 		w.failure = why
 	}
 	w.tally.Closed++
-	unix.Close(c.fd)
-	c.fd = -1
+	c.close()
 }
 
 func (w *worker) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.clients {
-		if c.fd >= 0 {
-			unix.Close(c.fd)
-			c.fd = -1
-		}
+		c.close()
 	}
 	unix.Close(w.epoll)
 }

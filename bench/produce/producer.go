@@ -4,6 +4,7 @@ package produce
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,15 @@ func New(brokers []string, topic string, partitions, size int) (*Producer, error
 
 // Paced produces rate records a second, evenly spaced, for d. A record that is late does not move the next.
 func (p *Producer) Paced(ctx context.Context, rate float64, d time.Duration) error {
+	return p.paced(ctx, rate, d, nil)
+}
+
+// PacedUntil is Paced until stop is closed.
+func (p *Producer) PacedUntil(ctx context.Context, rate float64, stop <-chan struct{}) error {
+	return p.paced(ctx, rate, math.MaxInt64, stop)
+}
+
+func (p *Producer) paced(ctx context.Context, rate float64, d time.Duration, stop <-chan struct{}) error {
 	begin := time.Now()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
@@ -61,6 +71,8 @@ func (p *Producer) Paced(ctx context.Context, rate float64, d time.Duration) err
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-stop:
+			return p.flush(ctx)
 		case <-wait.C:
 		}
 		p.one(ctx)

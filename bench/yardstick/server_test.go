@@ -69,7 +69,7 @@ func TestFiftyClientsGetEverything(t *testing.T) {
 		defer fleet.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		if err := fleet.Connect(ctx, clients); err != nil {
+		if err := fleet.Connect(ctx, clients, load.Plan{}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := produce.New(cluster.ListenAddrs(), "bench", partitions, size)
