@@ -50,6 +50,7 @@ func runScenarios(ctx context.Context, args []string) error {
 	rounds := flags.Int("rounds", 0, "runs of each server; 0: 3, with -full 5")
 	out := flags.String("out", "", "folder for the results as Markdown; none are written without it")
 	ringcast := flags.String("ringcast", "", "ringcast binary to measure; built from ./cmd/ringcast without it")
+	kafka := flags.String("kafka", string(run.KafkaAuto), "auto: embedded, and a real Apache Kafka for replay where Java is there; embedded; real")
 	mirror := flags.Bool("mirror", false, "measure the yardstick against itself: how far from 1 is noise")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -61,6 +62,11 @@ func runScenarios(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	switch run.KafkaKind(*kafka) {
+	case run.KafkaAuto, run.KafkaEmbedded, run.KafkaReal:
+	default:
+		return fmt.Errorf("cannot use -kafka %q: allowed are %s, %s, %s", *kafka, run.KafkaAuto, run.KafkaEmbedded, run.KafkaReal)
+	}
 	if *rounds <= 0 {
 		*rounds = 3
 		if *full {
@@ -71,7 +77,7 @@ func runScenarios(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a folder for logs: %w", err)
 	}
-	b := &run.Bench{Ringcast: *ringcast, Dir: dir, Rounds: *rounds, Full: *full, Mirror: *mirror, Progress: os.Stderr}
+	b := &run.Bench{Ringcast: *ringcast, Dir: dir, Rounds: *rounds, Full: *full, Mirror: *mirror, Kafka: run.KafkaKind(*kafka), Progress: os.Stderr}
 	command := "go run ./bench " + strings.Join(args, " ")
 	if err := runAll(ctx, b, todo, *out, strings.TrimSpace(command)); err != nil {
 		return fmt.Errorf("%w\n(logs are in %s)", err, dir)
@@ -104,7 +110,7 @@ func runAll(ctx context.Context, b *run.Bench, todo []run.Scenario, out, command
 			return err
 		}
 	}
-	if err := b.Start(); err != nil {
+	if err := b.Start(ctx); err != nil {
 		return err
 	}
 	defer func() { _ = b.Stop() }()

@@ -36,7 +36,7 @@ func smoke(t *testing.T, b *run.Bench) (text string, failures []string) {
 		t.Fatal(err)
 	}
 	b.Self, b.Ringcast, b.Dir, b.Rounds, b.Progress = self, self, t.TempDir(), 1, io.Discard
-	if err := b.Start(); err != nil {
+	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -94,6 +94,7 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%q: error %v, want %q", args, err, want)
 		}
 	}
-	f(`"fast": there are idle, fanout-1k, fanout-5k, fanout-10k, saturation, ingest, smoke`, "-scenario", "idle,fast")
+	f(`"fast": there are idle, fanout-1k, fanout-5k, fanout-10k, saturation, ingest, replay, herd, slow-replay, reconnect, smoke`, "-scenario", "idle,fast")
 	f(`"idle"`, "idle")
+	f(`-kafka "none": allowed are auto, embedded, real`, "-kafka", "none")
 }

@@ -4,18 +4,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
 	"github.com/ringcast/ringcast/bench/intake"
 	"github.com/ringcast/ringcast/bench/load"
-	"github.com/ringcast/ringcast/bench/run"
 	"github.com/ringcast/ringcast/bench/yardstick"
 )
 
@@ -28,39 +22,6 @@ var parts = map[string]func(context.Context, []string) error{
 	"consume":   consumePart,
 }
 
-// kafkaPart is an embedded Kafka in memory, until its standard input ends.
-func kafkaPart(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("kafka", flag.ExitOnError)
-	topics := flags.String("topics", "", "topics to make at the start, separated by commas")
-	partitions := flags.Int("partitions", 1, "their number of partitions")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	options := []kfake.Opt{kfake.NumBrokers(1)}
-	if *topics != "" {
-		options = append(options, kfake.SeedTopics(int32(*partitions), strings.Split(*topics, ",")...))
-	}
-	cluster, err := kfake.NewCluster(options...)
-	if err != nil {
-		return fmt.Errorf("cannot start the embedded Kafka: %w", err)
-	}
-	defer cluster.Close()
-	if err := json.NewEncoder(os.Stdout).Encode(run.KafkaStarted{Brokers: cluster.ListenAddrs()}); err != nil {
-		return err
-	}
-	ended := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(io.Discard, os.Stdin)
-		ended <- err
-	}()
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-ended:
-		return err
-	}
-}
-
 // loadPart is the load generator; its commands are load.Command lines.
 func loadPart(ctx context.Context, args []string) error {
 	var c load.Config
@@ -70,6 +31,9 @@ func loadPart(ctx context.Context, args []string) error {
 	flags.IntVar(&c.Workers, "workers", 1, "reading goroutines")
 	flags.IntVar(&c.Partitions, "partitions", 1, "partitions of the topic")
 	flags.IntVar(&c.Size, "size", 300, "bytes of every record")
+	flags.StringVar(&c.Topic, "topic", "", "topic, for clients that begin at a position")
+	flags.IntVar(&c.Rate, "rate", 0, "bytes a second that each client reads; 0: all it can")
+	flags.BoolVar(&c.Keep, "keep", false, "keep the last ids, to reconnect")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -4,12 +4,10 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -17,6 +15,7 @@ import (
 	"github.com/ringcast/ringcast/bench/intake"
 	"github.com/ringcast/ringcast/bench/proc"
 	"github.com/ringcast/ringcast/bench/report"
+	"github.com/ringcast/ringcast/scripts/kafka"
 )
 
 // Bench is what all scenarios share.
@@ -36,7 +35,11 @@ type Bench struct {
 	// Progress gets one line for each run.
 	Progress io.Writer
 
-	kafka     *proc.Child
+	// Kafka says which one to run on.
+	Kafka KafkaKind
+
+	kafka     *proc.Child    // the embedded one
+	cluster   *kafka.Cluster // the real one; nil with an embedded one
 	brokers   []string
 	kafkaPort int
 	topics    int
@@ -62,6 +65,10 @@ func Scenarios() []Scenario {
 		{"fanout-10k", fanout{clients: 10_000, rate: 20, size: 300, partitions: 2, warm: 2 * time.Second, measured: 8 * time.Second}.run},
 		{"saturation", saturation{clients: 2000, burst: 1000, size: 300}.run},
 		{"ingest", ingest},
+		{"replay", replay},
+		{"herd", herd},
+		{"slow-replay", slowReplay},
+		{"reconnect", reconnect},
 	}
 }
 
@@ -85,36 +92,6 @@ func (b *Bench) title(d *report.Document, s Scenario) {
 		d.Notes = append(d.Notes, "Ringcast was not run: the yardstick is compared with itself, to show the noise of the method.")
 	}
 }
-
-// KafkaStarted is the line of JSON that the embedded Kafka writes when it accepts connections.
-type KafkaStarted struct {
-	Brokers []string `json:"brokers"`
-}
-
-// Start starts an embedded Kafka of its own process.
-func (b *Bench) Start() error {
-	kafka, err := proc.Start(b.Dir, "kafka", true, b.Self, "kafka")
-	if err != nil {
-		return err
-	}
-	b.kafka = kafka
-	var started KafkaStarted
-	if err := kafka.Read(&started); err != nil {
-		return errors.Join(err, kafka.Stop(time.Second))
-	}
-	b.brokers = started.Brokers
-	_, port, err := net.SplitHostPort(b.brokers[0])
-	if err == nil {
-		b.kafkaPort, err = strconv.Atoi(port)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("cannot use broker address %q: %w", b.brokers[0], err), kafka.Stop(time.Second))
-	}
-	return nil
-}
-
-// Stop stops the embedded Kafka.
-func (b *Bench) Stop() error { return b.kafka.Stop(5 * time.Second) }
 
 // withTopic makes an empty topic for the time of do. A topic of its own for every run means that all
 // counters begin at 0.

@@ -15,11 +15,11 @@ func (s *server) awaitEvents(ctx context.Context, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for {
-		_, body, err := s.get(ctx, "/metrics")
+		text, err := s.metrics(ctx)
 		if err != nil {
-			return fmt.Errorf("cannot read the metrics of ringcast: %w", err)
+			return err
 		}
-		seen := metric(string(body), fmt.Sprintf("ringcast_events_total{stream=%q}", streamName))
+		seen := metric(text, fmt.Sprintf("ringcast_events_total{stream=%q}", streamName))
 		if seen >= float64(n) {
 			return nil
 		}
@@ -29,6 +29,35 @@ func (s *server) awaitEvents(ctx context.Context, n int) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// awaitClients waits until ringcast has n connections, and returns its metrics then.
+func (s *server) awaitClients(ctx context.Context, n int) (text string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		if text, err = s.metrics(ctx); err != nil {
+			return "", err
+		}
+		connected := metric(text, fmt.Sprintf("ringcast_connections{stream=%q}", streamName))
+		if int(connected) == n && int(metric(text, "ringcast_sockets")) == n {
+			return text, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("cannot wait longer for %d connections: ringcast has %.0f", n, connected)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// metrics returns what ringcast's admin listener says.
+func (s *server) metrics(ctx context.Context) (text string, err error) {
+	_, body, err := s.get(ctx, "/metrics")
+	if err != nil {
+		return "", fmt.Errorf("cannot read the metrics of ringcast: %w", err)
+	}
+	return string(body), nil
 }
 
 // metric returns the value of the series in a Prometheus text; a series that is not there is 0, as a

@@ -38,7 +38,7 @@ type meter struct {
 }
 
 func (b *Bench) startMeter(s *server, c *clients) (m meter, err error) {
-	m.server, m.benchmark = []int{s.child.PID()}, []int{c.child.PID(), b.kafka.PID(), os.Getpid()}
+	m.server, m.benchmark = []int{s.child.PID()}, append(b.kafkaPIDs(), c.child.PID(), os.Getpid())
 	m.begin = time.Now()
 	if m.report, err = c.mark(); err != nil {
 		return m, err
