@@ -51,6 +51,9 @@ func (s *server) awaitClients(ctx context.Context, n int) (text string, err erro
 	}
 }
 
+// replayedBytes is what was read from Kafka for positions that the ring no longer has.
+const replayedBytes = "ringcast_replay_bytes_total"
+
 // metrics returns what ringcast's admin listener says.
 func (s *server) metrics(ctx context.Context) (text string, err error) {
 	_, body, err := s.get(ctx, "/metrics")

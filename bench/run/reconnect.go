@@ -134,11 +134,11 @@ func (c comingBack) to(ctx context.Context, s *server) (r cameBack, err error) {
 	if err := whileProducing(ctx, c.producer, reconnectRate, func() error { return c.storm(ctx, s, &r) }); err != nil {
 		return r, err
 	}
-	r.replayed = -metric(metrics, "ringcast_replay_bytes_total")
+	r.replayed = -metric(metrics, replayedBytes)
 	if metrics, err = s.metrics(ctx); err != nil {
 		return r, err
 	}
-	r.replayed += metric(metrics, "ringcast_replay_bytes_total")
+	r.replayed += metric(metrics, replayedBytes)
 	r.background = perTime(before, middle, r.busy.seconds/quiet.Seconds())
 	end, err := c.clients.await(c.producer.Sent())
 	return r, verdict(end, err)

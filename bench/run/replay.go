@@ -163,6 +163,13 @@ func (r *replayRun) whole(ctx context.Context, b *Bench, who int) error {
 			if r.last, err = stop(); err != nil {
 				return err
 			}
+			text, err := s.metrics(ctx)
+			if err != nil {
+				return err
+			}
+			if n := metric(text, replayedBytes) / 1e6; n < 0.9*megabytes {
+				return fmt.Errorf("cannot measure replays: only %.0f of %.0f MB came from Kafka", n, megabytes)
+			}
 			r.speeds[who] = append(r.speeds[who], megabytes/end.replayed())
 			r.server = append(r.server, r.last.cpu[0])
 			r.cpu[who] = append(r.cpu[who], r.last.cpu[0]+r.last.cpu[1])

@@ -14,9 +14,9 @@ import (
 const (
 	slowReaders  = 64
 	slowRate     = 5000     // bytes a second, just above what a client must take by default
-	slowCache    = 16 << 20 // bytes: less than half of the log, so that what slow clients hold is missed
-	slowLog      = 40_000   // records; the slow clients' places are spread over all of it
-	quickRecords = 20_000   // what the quick client reads
+	slowCache    = 16 << 20 // bytes: less than the chunks that the slow clients are in
+	quickRecords = 20_000   // what the quick client reads, from the begin of the log
+	slowLog      = 60_000   // records; the slow clients' places are spread over the rest
 	slowSettles  = 2 * time.Second
 	slowRepeats  = 3 // pairs a round: a quick client is soon done
 )
@@ -27,11 +27,11 @@ func slowReplay(ctx context.Context, b *Bench) (report.Document, error) {
 	if b.Mirror {
 		return noYardstick(), nil
 	}
-	d := report.Document{Summary: fmt.Sprintf("One client replays %s from Kafka, alone and beside %d that replay at %d B/s from all over the same log of %s; the cache has %s.",
+	d := report.Document{Summary: fmt.Sprintf("One client replays %s from Kafka, alone and beside %d that replay at %d B/s from other places in the same log of %s; the cache has %s.",
 		megabytes(quickRecords*replaySize), slowReaders, slowRate, megabytes(slowLog*replaySize), mebibytes(slowCache))}
 	var seconds [2][]float64 // alone, beside the slow ones
 	err := b.withTopic(1, func(topic string) error {
-		if err := b.fill(ctx, topic, 1, slowLog+2*smallRing); err != nil {
+		if err := b.fill(ctx, topic, 1, slowLog+smallRing); err != nil {
 			return err
 		}
 		for round := range b.Rounds * slowRepeats {
@@ -62,7 +62,7 @@ func slowReplay(ctx context.Context, b *Bench) (report.Document, error) {
 func (b *Bench) quickReplay(ctx context.Context, topic string, slow int) (seconds float64, err error) {
 	err = b.withServer(ctx, setup{topic: topic, events: smallRing, cache: slowCache}, func(s *server) error {
 		return b.withClients(s, topic, 1, replaySize, func(tortoises *clients) error {
-			plan := load.Plan{From: []uint64{0}, Spread: slowLog}
+			plan := load.Plan{From: []uint64{quickRecords}, Spread: slowLog - quickRecords - smallRing}
 			if _, err := tortoises.do(load.Command{Do: "connect", Clients: slow, Plan: plan}); err != nil {
 				return err
 			}
@@ -75,7 +75,14 @@ func (b *Bench) quickReplay(ctx context.Context, topic string, slow int) (second
 				return ctx.Err()
 			case <-time.After(slowSettles):
 			}
-			err := b.withClients(s, topic, 1, replaySize, func(hare *clients) error {
+			text, err := s.metrics(ctx)
+			if err != nil {
+				return err
+			}
+			if n := int(metric(text, `ringcast_clients{state="replay"}`)); n != slow {
+				return fmt.Errorf("cannot measure beside %d clients that replay: there are %d", slow, n)
+			}
+			err = b.withClients(s, topic, 1, replaySize, func(hare *clients) error {
 				end, err := hare.replay(1, load.Plan{From: []uint64{0}, Until: []uint64{quickRecords}}, time.Minute)
 				seconds = end.replayed()
 				return err
