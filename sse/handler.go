@@ -29,9 +29,11 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			ctx.SetConnectionClose()
 		}
 	}()
-	if c := unwrap(ctx.Conn()); c != nil {
-		c.read()
-	}
+	defer func() {
+		if c := unwrap(ctx.Conn()); c != nil && !ctx.Hijacked() {
+			c.arrived()
+		}
+	}()
 	s.cors(ctx)
 	method, uri := string(ctx.Method()), string(ctx.RequestURI())
 	if r := s.route(ctx, method); r != nil {

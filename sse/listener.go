@@ -45,8 +45,8 @@ func (s *Server) bareAnswer() []byte {
 type listener struct {
 	net.Listener
 	max     int64
-	unread  atomic.Int64  // accepted, and no request read from them yet
-	room    chan struct{} // one of those was read
+	coming  atomic.Int64  // accepted, and not yet answered or in their place
+	room    chan struct{} // one of those is
 	sockets *atomic.Int64 // accepted and not closed yet
 	refused func()        // counts a socket that got the bare answer
 	bare    func() []byte // that answer
@@ -80,30 +80,31 @@ func (l *listener) Accept() (net.Conn, error) {
 			go l.refuse(c)
 			continue
 		}
-		l.unread.Add(1)
+		l.coming.Add(1)
 		return &conn{Conn: c, sockets: l.sockets, listener: l}, nil
 	}
 }
 
 const (
-	// maxUnread is how many sockets are accepted ahead of their requests. Each
-	// is a goroutine in a system call; a herd of them becomes a herd of
-	// threads, 48 KiB of stacks each, which Go never gives back (measured: 519
-	// threads after 5,000 connects on a busy machine).
-	maxUnread = 64
+	// maxComing is how many sockets may be on their way between accept and the
+	// place where they are served. Each is a goroutine or two, in system calls; a
+	// herd of them becomes a herd of threads, 48 KiB of stacks each, which Go
+	// never gives back (measured: 519 threads after 5,000 connects on a busy
+	// machine).
+	maxComing = 32
 	// holdTime is what an accept waits for one of those at most: clients that
 	// connect and say nothing must not keep others out.
 	holdTime = time.Millisecond
 )
 
-// hold waits while many sockets have been accepted and not read.
+// hold waits while many sockets are on their way.
 func (l *listener) hold() {
-	if l.unread.Load() < maxUnread {
+	if l.coming.Load() < maxComing {
 		return
 	}
 	t := time.NewTimer(holdTime)
 	defer t.Stop()
-	for l.unread.Load() >= maxUnread {
+	for l.coming.Load() >= maxComing {
 		select {
 		case <-l.room:
 		case <-t.C:
@@ -112,13 +113,14 @@ func (l *listener) hold() {
 	}
 }
 
-// read notes that a socket's first request has been read, or that it is over.
-func (c *conn) read() {
+// arrived notes that a socket's first request has been answered or has got its
+// place, or that it is over.
+func (c *conn) arrived() {
 	l := c.listener
-	if l == nil || c.wasRead.Swap(true) {
+	if l == nil || c.there.Swap(true) {
 		return
 	}
-	l.unread.Add(-1)
+	l.coming.Add(-1)
 	select {
 	case l.room <- struct{}{}:
 	default:
@@ -226,8 +228,8 @@ type conn struct {
 	linger  bool         // the client may still be sending: a close at once would lose the answer
 	over    atomic.Bool
 
-	listener *listener   // that counts it as unread, or nil
-	wasRead  atomic.Bool // and does so no more
+	listener *listener   // that counts it as coming, or nil
+	there    atomic.Bool // and does so no more
 }
 
 // Close closes the socket and gives back its counts, once.
@@ -246,7 +248,7 @@ func (c *conn) Close() error {
 		}()
 		return nil
 	}
-	c.read()
+	c.arrived()
 	err := c.Conn.Close()
 	c.sockets.Add(-1)
 	if c.stream != nil {

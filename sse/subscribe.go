@@ -259,6 +259,7 @@ func (s *Server) adopt(nc net.Conn, sub *subscription) {
 			c.Close()
 		}
 	}()
+	defer c.arrived()
 	s.adopting <- struct{}{}
 	moved := s.toShard(c, sub)
 	<-s.adopting
