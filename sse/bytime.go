@@ -15,18 +15,30 @@ func (c *completion) placeTime(i int, ms int64, delivered bool) error {
 	}
 	e, ok := c.view.Ring.LocateTime(i, ms)
 	if !ok || e == nil && c.cold {
-		return c.askTime(i, ms, delivered)
+		return c.askTime(i, e, ms, delivered)
 	}
 	if e == nil {
 		c.placeLate(i, ms, delivered)
 		return nil
 	}
-	p := ringbuf.Pos{Next: e.Offset, Time: ms}
-	if delivered && e.Time == ms && !c.again(i, e) {
-		p.Next = e.Offset + 1
+	c.want.pos[i] = ringbuf.Pos{Next: e.Offset, Time: ms}
+	if _, whole := c.view.Ring.First(i); delivered {
+		c.skipHeld(i, e, ms, whole)
 	}
-	c.want.pos[i] = p
 	return nil
+}
+
+// skipHeld is skipDelivered for a partition that stands at the record e of the
+// ring. whole says that Kafka has nothing older than the ring.
+func (c *completion) skipHeld(i int, e *ringbuf.Entry, ms int64, whole bool) {
+	switch first, _ := c.view.Ring.First(i); {
+	case e.Time == ms:
+		if !c.again(i, e) {
+			c.want.pos[i].Next++
+		}
+	case whole && first > 0 && c.view.Ring.Record(i, first) == e:
+		c.notice(i, -1, gapExpired)
+	}
 }
 
 // placeLate starts a partition at the live end: it has no record of ms or later.
@@ -38,17 +50,26 @@ func (c *completion) placeLate(i int, ms int64, delivered bool) {
 	}
 }
 
-// askTime is placeTime by Kafka's answer.
-func (c *completion) askTime(i int, ms int64, delivered bool) error {
+// askTime is placeTime by Kafka's answer. e is where the ring's own times reach
+// ms: what Kafka has lost may still be there.
+func (c *completion) askTime(i int, e *ringbuf.Entry, ms int64, delivered bool) error {
 	h, k := c.view.History, c.want.keys[i]
 	if c.ctx == nil || h == nil {
 		return errNeedsKafka
 	}
 	offset, found, err := h.At(c.ctx, k.Topic, k.Partition, ms)
-	switch {
-	case err != nil:
+	if err != nil && !c.view.gone(c.ctx, k.Topic) {
 		return errNeedsKafka
-	case !found:
+	}
+	found = found && err == nil
+	if held := c.held(i, e, ms); held != nil && (!found || held.Offset < offset) {
+		c.want.pos[i] = ringbuf.Pos{Next: held.Offset, Time: ms}
+		if delivered {
+			c.skipHeld(i, held, ms, true)
+		}
+		return nil
+	}
+	if !found {
 		c.placeLate(i, ms, delivered)
 		return nil
 	}
@@ -57,6 +78,18 @@ func (c *completion) askTime(i int, ms int64, delivered bool) error {
 		return c.skipDelivered(i, ms)
 	}
 	return nil
+}
+
+// held returns the first record of partition i in the ring, from e on, with a
+// time of at least ms.
+func (c *completion) held(i int, e *ringbuf.Entry, ms int64) *ringbuf.Entry {
+	if e != nil && (e.Kind != ringbuf.Event || int(e.Part) != i) {
+		e = c.view.Ring.Record(i, e.At(i).Next)
+	}
+	for e != nil && e.Time < ms {
+		e = c.view.Ring.Record(i, e.Offset+1)
+	}
+	return e
 }
 
 // skipDelivered moves partition i, which stands at the first record with a time

@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/ringcast/ringcast/bench/ledger"
 )
@@ -199,4 +203,62 @@ func (k *fake) deleteRecords(topic string, partition int32, before int64) {
 	if err := k.cluster.DeleteRecords(topic, partition, before); err != nil {
 		k.t.Fatal(err)
 	}
+}
+
+// TestExpiredByTime: a time that is older than what Kafka retains and the ring
+// holds means the lower of the two. Only who was given something is told.
+func TestExpiredByTime(t *testing.T) {
+	t.Parallel()
+	const records, low = 500, 500 - retainRing
+	const step = 20 * time.Millisecond
+	k := newFake(t, topics(1, "t"))
+	begin := time.Now().Add(-records * step).Truncate(time.Millisecond)
+	at := func(n int64) time.Time { return begin.Add(time.Duration(n) * step) }
+	var all []*kgo.Record
+	for n := range int64(records) {
+		r := k.next("t", 0, 100)
+		r.Timestamp = at(n)
+		all = append(all, r)
+	}
+	k.write(all...)
+	config := k.config("", fmt.Sprintf("events = %d\nid = \"timestamp\"", retainRing))
+	var held []*instance // one for each question: what was replayed is remembered
+	for range 4 {
+		in := startConfig(t, config)
+		in.waitReady()
+		held = append(held, in)
+	}
+	newest := follow(t, ledger.Config{URLs: []string{held[0].url("s")}})
+	eventually(t, patience, func() bool { return newest.LastEventID() != "" }, func() string { return "no greeting came" })
+	_, epoch, _ := strings.Cut(newest.LastEventID(), `"epoch":`)
+	since := func(in *instance, n, given int64) {
+		t.Helper()
+		c := follow(t, ledger.Config{URLs: []string{in.url("s") + fmt.Sprintf("?since=%d", at(n).UnixMilli())}, Book: k.book, Start: ledger.Positions{{Topic: "t"}: given}})
+		k.complete(c)
+		c.end()
+	}
+	resume := func(in *instance, n, given int64, told ...ledger.GapNotice) {
+		t.Helper()
+		id := fmt.Sprintf(`[{"topic":"t","partition":0,"timestamp":%d,"epoch":%s`, at(n).UnixMilli()+1, epoch)
+		c := follow(t, ledger.Config{URLs: []string{in.url("s")}, Book: k.book, LastEventID: id, Start: ledger.Positions{{Topic: "t"}: given}})
+		k.exact([]ledger.Kind{ledger.Gap}, c)
+		c.toldAll(told...)
+		c.end()
+	}
+	gap := func(given int64) ledger.GapNotice {
+		return ledger.GapNotice{Topic: "t", Asked: -1, Given: given, Reason: "expired"}
+	}
+	k.deleteRecords("t", 0, 490)
+	since(held[0], 40, low)
+	since(held[0], low+20, low+20)
+	resume(held[1], 40, low, gap(low))
+	resume(held[1], low+20, low+21)
+	fresh := startConfig(t, config)
+	fresh.waitReady()
+	since(fresh, 40, 490)
+	resume(fresh, 40, 490, gap(490))
+	resume(fresh, 495, 496)
+	k.deleteRecords("t", 0, records)
+	since(held[2], 40, low)
+	resume(held[3], 40, low, gap(low))
 }
