@@ -312,14 +312,22 @@ func (c *completion) placeEarliest(i int) error {
 			return errNeedsKafka
 		}
 		k := c.want.keys[i]
-		earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition)
-		if err != nil {
+		switch earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition); {
+		case err == nil:
+			first = min(first, earliest)
+		case !c.view.gone(c.ctx, k.Topic):
 			return errNeedsKafka
 		}
-		first = min(first, earliest)
 	}
 	c.want.pos[i] = ringbuf.Pos{Next: first, Time: ringbuf.NoTime}
 	return nil
+}
+
+// gone reports whether there is no such topic, by Kafka's word: what the ring
+// still holds of it is all there is.
+func (v *view) gone(ctx context.Context, topic string) bool {
+	_, exists, err := v.Source.LookUp(ctx, topic)
+	return err == nil && !exists
 }
 
 // notice adds a gap notice for partition i, whose new position is set.

@@ -253,7 +253,7 @@ func (f *follower) comes(w *want, i int) bool {
 	defer cancel()
 	k := w.keys[i]
 	_, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, w.pos[i].Next+1)
-	return err != nil || !past
+	return !past && (err == nil || !f.view.gone(ctx, k.Topic))
 }
 
 // askEnd asks the leaders of the partitions in which the client is ahead

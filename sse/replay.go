@@ -55,18 +55,40 @@ func (f *follower) replay(ask *asker) error {
 	w.notices = nil
 	p := &replay{f: f, w: &w, u: w.whole(), ids: f.view.newEncoder(), inRing: make(map[int]bool)}
 	err := p.run()
+	if err == errTrouble {
+		if err = f.rest(ask); err == nil {
+			err = p.passGone()
+		}
+		if err == nil {
+			err = errAgain
+		}
+	}
 	w.pos = p.u.Pos[:len(w.pos)]
 	f.want, f.out = &w, nil
-	switch err {
-	case nil:
+	if err == nil {
 		f.replays++
-	case errTrouble:
-		if err := f.rest(ask); err != nil {
-			return err
-		}
-		return errAgain
 	}
 	return err
+}
+
+// passGone moves the position to what the ring has of topics that do not exist
+// any more.
+func (p *replay) passGone() error {
+	if p.changed() {
+		return nil
+	}
+	ctx, cancel := p.f.askContext()
+	defer cancel()
+	for i := range p.w.pos {
+		floor, _ := p.f.view.Ring.First(i)
+		if p.u.Pos[i].Next >= floor || !p.f.view.gone(ctx, p.u.Keys[i].Topic) {
+			continue
+		}
+		if err := p.jump(i, floor, gapGone); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whole is the want as a vector: its partitions by their index, then those

@@ -162,7 +162,7 @@ func (v *view) answers(ctx context.Context, w *want) bool {
 	for i := range w.pos {
 		if floor, _ := v.Ring.First(i); w.pos[i].Next < floor {
 			_, err := v.History.Earliest(ctx, w.keys[i].Topic, w.keys[i].Partition)
-			return err == nil
+			return err == nil || v.gone(ctx, w.keys[i].Topic)
 		}
 	}
 	return true // the ring's partitions have changed

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -235,8 +236,12 @@ func (k *fake) transaction(topic string, partition int32, n int) (end func(commi
 
 // config is a configuration for this Kafka with one stream: lines for [server],
 // then for the stream "s" of topic "t".
-func (k *fake) config(server, stream string) string {
-	return fmt.Sprintf("[server]\n%s\n[kafka]\nbrokers = [%q]\n[ring]\ntotal_bytes = \"64MiB\"\n[streams.s]\ntopics = [\"t\"]\n%s\n", server, k.addr, stream)
+func (k *fake) config(server, stream string) string { return k.configOf(server, stream, "t") }
+
+// configOf is config for other topics.
+func (k *fake) configOf(server, stream string, topics ...string) string {
+	list := strings.Join(topics, `", "`)
+	return fmt.Sprintf("[server]\n%s\n[kafka]\nbrokers = [%q]\n[ring]\ntotal_bytes = \"64MiB\"\n[streams.s]\ntopics = [\"%s\"]\n%s\n", server, k.addr, list, stream)
 }
 
 // topics are made with the broker.
