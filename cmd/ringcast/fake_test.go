@@ -28,6 +28,8 @@ type fake struct {
 	opts []kfake.Opt
 	book *ledger.Book
 	addr string
+	// aborted says that what a transaction wrote and took back is delivered.
+	aborted bool
 
 	mu       sync.Mutex
 	cluster  *kfake.Cluster
@@ -225,7 +227,7 @@ func (k *fake) transaction(topic string, partition int32, n int) (end func(commi
 			k.t.Fatal(err)
 		}
 		for _, r := range records {
-			if commit {
+			if commit || k.aborted {
 				k.enter(r)
 			} else if err := k.book.AddSkipped(r.Topic, r.Partition, r.Offset); err != nil {
 				k.t.Fatal(err)
