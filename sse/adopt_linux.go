@@ -68,6 +68,23 @@ func (s *Server) setPatience(c *conn) {
 	}
 }
 
+// tryWrite writes what the socket takes at once.
+func (f *follower) tryWrite(b []byte) (n int) {
+	tcp, ok := f.owner.Conn.(*net.TCPConn)
+	if !ok || f.srv.cfg.TLS != nil || len(b) == 0 {
+		return 0
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Write(func(fd uintptr) bool {
+		n, err = unix.Write(int(fd), b)
+		return true // whatever it was: write will say
+	})
+	return max(0, n)
+}
+
 // duplicate returns a descriptor of the connection that Go's poller does not
 // know. It stays non-blocking.
 func duplicate(tcp *net.TCPConn) (fd int, err error) {

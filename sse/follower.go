@@ -279,11 +279,14 @@ func (f *follower) due() error {
 
 // write writes whole chunks, with a deadline that progress renews. After an
 // error other than errSlow the connection is inside an event.
-func (f *follower) write(b []byte) error {
-	if len(b) == 0 {
+func (f *follower) write(b []byte) error { return f.written(0, b) }
+
+// written is write for bytes of which taken are on their way already.
+func (f *follower) written(taken int, b []byte) error {
+	if taken+len(b) == 0 {
 		return f.due() // no traffic, so the heartbeat stays due
 	}
-	begun, size := time.Now(), len(b)
+	begun, size := time.Now(), taken+len(b)
 	for len(b) > 0 {
 		_ = f.conn.SetWriteDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
 		n, err := f.conn.Write(b[:min(len(b), followerBatch)])

@@ -21,6 +21,8 @@ func (s *Server) promote(*conn, *view, lane, *ringbuf.Entry, time.Time) bool { r
 
 func (s *Server) hasShardFor(*conn) bool { return false }
 
+func (f *follower) tryWrite([]byte) int { return 0 }
+
 func (s *Server) setPatience(*conn) {}
 
 // shardClients counts the clients of shards by what they are doing.

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ type Cache struct {
 	stats         Stats
 	ctx           context.Context // ends with Close
 	cancel        func()
+	turns         chan struct{}  // held by readers at work, for half of the processors
 	running       sync.WaitGroup // reads; added to under mu, while ctx lives
 
 	mu      sync.Mutex
@@ -88,6 +90,7 @@ func New(cfg Config) *Cache {
 		bytes:         cfg.Bytes,
 		limit:         max(cfg.Bytes/16, minChunk),
 		readCommitted: cfg.ReadCommitted,
+		turns:         make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 		lanes:         make(map[laneKey]*lane),
 		free:          append([]Kafka(nil), cfg.Clients...),
 	}

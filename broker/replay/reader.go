@@ -31,10 +31,10 @@ func (e *RangeError) Unwrap() error { return e.Err }
 
 const (
 	// maxItems is how many items one Next returns at most.
-	maxItems = 128
+	maxItems = 64
 
 	// maxValues ends a Next as soon as the values it returns are so many bytes.
-	maxValues = 32 << 10
+	maxValues = 16 << 10
 )
 
 // Reader hands out ranges merged by record time. One goroutine at a time may use it; Close may be called by another.
@@ -147,7 +147,7 @@ func (r *Reader) Release() {
 	r.items = r.items[:0]
 }
 
-// Next returns what comes next, one item at least and about 32 KiB. The slice is good until the next call of Next or
+// Next returns what comes next, one item at least and about 16 KiB. The slice is good until the next call of Next or
 // Release.
 //
 // The error is io.EOF when every range has reached its end. A range that stands at the last stable offset does not
@@ -158,7 +158,7 @@ func (r *Reader) Next(ctx context.Context) ([]Item, error) {
 	r.Release()
 	r.waiting = false
 	for {
-		f := r.gather()
+		f := r.look()
 		switch {
 		case r.c.ctx.Err() != nil, isClosed(r.closed):
 			return nil, ErrClosed
@@ -167,14 +167,26 @@ func (r *Reader) Next(ctx context.Context) ([]Item, error) {
 		case f.open == 0:
 			return nil, io.EOF
 		case f.ready:
-			r.merge()
-			r.commit()
 			return r.items, nil
 		}
 		if err := r.block(ctx, f); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// look takes what there is. It waits for its turn: a chunk that arrives wakes
+// all of a herd, and a thousand goroutines that run at once keep every other
+// one of the process waiting.
+func (r *Reader) look() found {
+	r.c.turns <- struct{}{}
+	defer func() { <-r.c.turns }()
+	f := r.gather()
+	if f.ready {
+		r.merge()
+		r.commit()
+	}
+	return f
 }
 
 // found is what gather has found.
