@@ -169,6 +169,10 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 		// Records of the new log that came under the old epoch, before the server noticed, come again.
 		to = t.book.place(t.at, g.Given)
 		t.rewind(l, to)
+		// Nothing of an old log comes any more.
+		jumped := len(t.missing)
+		t.missing = slices.DeleteFunc(t.missing, func(s spot) bool { return s.generation < to.generation })
+		t.excused += int64(jumped - len(t.missing))
 	case g.Reason == "other_cluster" || g.Reason == "truncated":
 		// What was asked for is no place in this log.
 	default:

@@ -83,8 +83,12 @@ func (c *cable) mend() {
 // allow, since hours of silence are made of these.
 const longPoll = 2 * time.Second
 
-// configure makes the clients of a broker dial through the cable.
+// configure makes the clients of a broker dial through the cable. Simulated
+// time stands still while a goroutine waits for a mutex, so nobody may ask a
+// broker something, in the background, while a join waits for it: sarama holds
+// its lock. The server looks for new partitions itself.
 func (c *cable) configure(sc *sarama.Config) {
+	sc.Metadata.RefreshFrequency = 0
 	sc.Consumer.MaxWaitTime = longPoll
 	sc.Net.Proxy.Enable, sc.Net.Proxy.Dialer = true, c
 }
