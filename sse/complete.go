@@ -86,7 +86,7 @@ type completion struct {
 	own   bool // made by entries: times are those of this instance, or waited for
 	named map[partition]*position.Entry
 	topic map[string]epochMatch // the best match among the named partitions of a topic
-	asked map[string]bool       // topics whose epoch was confirmed by Kafka
+	asked map[string]bool       // whether a topic exists, where Kafka was asked
 	time  int64                 // the id's own time: its largest timestamp, or -1
 }
 
@@ -118,6 +118,10 @@ func match(id, here string) epochMatch {
 	}
 	return sameEpoch
 }
+
+// nameless reports whether an epoch has no topic tag: the topic did not exist,
+// or Kafka knows no topic ids.
+func nameless(epoch string) bool { return strings.HasSuffix(epoch, ".-") }
 
 // refuseTopics returns an error when an id that is not ours names a topic of
 // another stream.
@@ -206,7 +210,21 @@ func (c *completion) place(i int) error {
 	if !e.HasOffset {
 		asked = -1
 	}
-	switch match(e.Epoch, k.Epoch) {
+	epoch := match(e.Epoch, k.Epoch)
+	if epoch == otherTopic || epoch == sameEpoch && e.Epoch != "" && nameless(e.Epoch) != nameless(k.Epoch) {
+		exists, err := c.newest(k.Topic)
+		switch {
+		case err != nil:
+			return err
+		case !exists && nameless(k.Epoch):
+			// Of the log that the id is of there is nothing any more, and of
+			// the next one nothing yet.
+			c.want.pos[i] = ringbuf.Pos{Next: 0, Time: ringbuf.NoTime}
+			c.notice(i, asked, gapRecreated)
+			return nil
+		}
+	}
+	switch epoch {
 	case otherCluster:
 		if !e.HasTime {
 			c.want.pos[i] = c.live.Pos[i]
@@ -219,9 +237,6 @@ func (c *completion) place(i int) error {
 		c.notice(i, asked, gapOtherCluster)
 		return nil
 	case otherTopic:
-		if err := c.newest(k.Topic); err != nil {
-			return err
-		}
 		if err := c.placeEarliest(i); err != nil {
 			return err
 		}
@@ -255,21 +270,24 @@ func (c *completion) place(i int) error {
 // newest makes sure that this instance knows the newest life of a topic of which
 // an id names another: that may be the one after, known to the instance where
 // the client was. Streams have taken in the answer when LookUp returns.
-func (c *completion) newest(topic string) error {
-	if c.own || c.asked[topic] {
-		return nil
+func (c *completion) newest(topic string) (exists bool, err error) {
+	if c.own {
+		return true, nil
+	}
+	if exists, asked := c.asked[topic]; asked {
+		return exists, nil
 	}
 	if c.ctx == nil {
-		return errNeedsKafka
+		return false, errNeedsKafka
 	}
-	if _, _, err := c.view.Source.LookUp(c.ctx, topic); err != nil {
-		return errNeedsKafka
+	if _, exists, err = c.view.Source.LookUp(c.ctx, topic); err != nil {
+		return false, errNeedsKafka
 	}
 	if !sameKeys(c.view.Ring.Newest().Keys(), c.want.keys) {
-		return errAgain
+		return false, errAgain
 	}
-	c.asked[topic] = true
-	return nil
+	c.asked[topic] = exists
+	return exists, nil
 }
 
 // placeUnnamed decides for a partition that the id does not name.
