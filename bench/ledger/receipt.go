@@ -327,6 +327,7 @@ func (r *Receipt) adoptLocked(id []byte) {
 			r.report.add(BadID, "epoch of %v changes from %s to %s without a notice", t.at, t.epoch, e.epoch)
 		}
 		t.epoch = string(e.epoch)
+		t.nameless = t.nameless || bytes.HasSuffix(e.epoch, []byte(".-"))
 	}
 }
 

@@ -28,6 +28,7 @@ type track struct {
 	timestamp int64
 	epoch     string
 	turn      *GapNotice // what a greeting has done without a notice yet
+	nameless  bool       // an id was made while the topic did not exist: it is of whichever life comes next
 
 	// What arrived.
 	started     bool
@@ -124,6 +125,11 @@ func (t *track) settle(l *logBook, a arrival, e entry, report *Report) {
 		}
 	}
 	t.unplaced = false
+	if first := (spot{e.generation, 0}); t.nameless && t.cursor.less(first) {
+		t.excused += l.count(t.cursor, first)
+		t.cursor = first
+	}
+	t.nameless = false
 	if e.less(t.cursor) {
 		if i := slices.Index(t.missing, e.spot); i >= 0 {
 			t.missing = slices.Delete(t.missing, i, i+1)
