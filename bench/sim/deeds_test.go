@@ -85,7 +85,7 @@ var mishaps = []struct {
 	{kmsg.Fetch, []*kerr.Error{kerr.NotLeaderForPartition, kerr.LeaderNotAvailable, kerr.FencedLeaderEpoch, kerr.UnknownLeaderEpoch,
 		kerr.KafkaStorageError, kerr.UnknownServerError, kerr.OffsetOutOfRange, kerr.UnknownTopicOrPartition}},
 	{kmsg.ListOffsets, []*kerr.Error{kerr.NotLeaderForPartition, kerr.LeaderNotAvailable, kerr.OffsetNotAvailable, kerr.UnknownTopicOrPartition}},
-	{kmsg.Metadata, []*kerr.Error{kerr.LeaderNotAvailable, kerr.UnknownTopicOrPartition}},
+	{kmsg.Metadata, []*kerr.Error{kerr.LeaderNotAvailable}},
 	{kmsg.FindCoordinator, []*kerr.Error{kerr.CoordinatorNotAvailable}},
 	{kmsg.JoinGroup, []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.UnknownMemberID, kerr.UnknownServerError}},
 	{kmsg.SyncGroup, []*kerr.Error{kerr.RebalanceInProgress, kerr.UnknownMemberID, kerr.NotCoordinator}},
@@ -159,10 +159,10 @@ func (w *world) recreate(rng *rand.Rand) error {
 	t := w.aTopic(rng)
 	w.trace.add("topic %s", t)
 	w.fate.recreate(t)
+	w.book.Recreated(t)
 	if err := w.kafka.DeleteTopic(t); err != nil {
 		return err
 	}
-	w.book.Recreated(t)
 	if rng.IntN(2) == 0 {
 		time.Sleep(between(rng, time.Millisecond, 5*time.Minute))
 	}
