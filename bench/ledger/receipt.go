@@ -63,7 +63,7 @@ func (r *Receipt) turnLocked(id []byte) {
 	}
 	for _, e := range r.entries {
 		t := r.trackOfLocked(e)
-		renewed := t.epoch != "" && !epochsMatch([]byte(t.epoch), e.epoch)
+		renewed := t.epoch != "" && (!epochsMatch([]byte(t.epoch), e.epoch) || nameless(e.epoch) && e.offset < t.vector)
 		switch {
 		case renewed:
 			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "recreated"}
@@ -327,7 +327,7 @@ func (r *Receipt) adoptLocked(id []byte) {
 			r.report.add(BadID, "epoch of %v changes from %s to %s without a notice", t.at, t.epoch, e.epoch)
 		}
 		t.epoch = string(e.epoch)
-		t.nameless = t.nameless || bytes.HasSuffix(e.epoch, []byte(".-"))
+		t.nameless = t.nameless || nameless(e.epoch)
 	}
 }
 
@@ -343,6 +343,9 @@ func (r *Receipt) ownOffsetLocked(tp TopicPartition, id []byte) int64 {
 	}
 	return -1
 }
+
+// nameless says that an epoch has no tag of a topic: there was none.
+func nameless(epoch []byte) bool { return bytes.HasSuffix(epoch, []byte(".-")) }
 
 // epochsMatch compares two epochs tag by tag; `-` (not known) matches any.
 func epochsMatch(a, b []byte) bool {
