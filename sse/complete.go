@@ -211,7 +211,8 @@ func (c *completion) place(i int) error {
 		asked = -1
 	}
 	epoch := match(e.Epoch, k.Epoch)
-	if epoch == otherTopic || epoch == sameEpoch && e.Epoch != "" && nameless(e.Epoch) != nameless(k.Epoch) {
+	// An offset of 0 is the first record of whichever life.
+	if epoch == otherTopic || epoch == sameEpoch && e.Epoch != "" && nameless(e.Epoch) != nameless(k.Epoch) && asked != 0 {
 		exists, err := c.newest(k.Topic)
 		switch {
 		case err != nil:
