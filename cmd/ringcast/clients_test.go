@@ -98,20 +98,26 @@ func (k *fake) complete(list ...*follower) {
 // exact is complete, with differences that are allowed.
 func (k *fake) exact(allowed []ledger.Kind, list ...*follower) {
 	k.t.Helper()
+	exact(k.t, k.book, allowed, list...)
+}
+
+// exact is fake.exact for any book.
+func exact(t *testing.T, book *ledger.Book, allowed []ledger.Kind, list ...*follower) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	end := k.book.End()
+	end := book.End()
 	for i, f := range list {
 		if err := f.WaitUntil(ctx, end); err != nil {
-			k.t.Errorf("client %d: %v", i, err)
+			t.Errorf("client %d: %v", i, err)
 			continue
 		}
 		if err := f.Receipt().CheckAllowing(end, allowed...); err != nil {
-			k.t.Errorf("client %d: %v", i, err)
+			t.Errorf("client %d: %v", i, err)
 		}
 	}
-	if k.t.Failed() {
-		k.t.FailNow()
+	if t.Failed() {
+		t.FailNow()
 	}
 }
 

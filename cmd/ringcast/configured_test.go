@@ -19,7 +19,7 @@ func TestTopicConfiguredLater(t *testing.T) {
 			k := newFake(t, topics(1, "t", "u"))
 			before := startConfig(t, k.config("", "events = 32"))
 			before.waitReady()
-			r := record(t, k, before.url("s"), 1)
+			r := record(t, k.book, before.url("s"), "t", 1)
 			const step = 10 * time.Millisecond
 			begin := time.Now().Add(-time.Duration(records) * step).Truncate(time.Millisecond)
 			at := func(n int64) time.Time { return begin.Add(time.Duration(n) * step) }

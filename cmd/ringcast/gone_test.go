@@ -28,7 +28,7 @@ func newAwayScene(t *testing.T, server string) *awayScene {
 	k := newFake(t, kfake.Ports(freePort(t)), kfake.DataDir(t.TempDir()), topics(2, "t"))
 	s := &awayScene{fake: k, in: startConfig(t, k.config(server, fmt.Sprintf("events = %d", awayRing)))}
 	s.in.waitReady()
-	r := record(t, k, s.in.url("s"), 2)
+	r := record(t, k.book, s.in.url("s"), "t", 2)
 	for n := range int64(10) {
 		k.scatterOver(2, awayRing/2)
 		r.reach((n + 1) * awayRing / 2)

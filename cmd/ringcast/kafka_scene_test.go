@@ -69,8 +69,14 @@ func (s *scene) topic(name string, partitions int32) {
 // named s0, s1, …. ring is the number of events.
 func (s *scene) serve(ring int, streams ...string) *instance {
 	s.t.Helper()
+	return s.serveWith(ring, "", streams...)
+}
+
+// serveWith is serve with more lines for [server].
+func (s *scene) serveWith(ring int, server string, streams ...string) *instance {
+	s.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n[kafka]\nbrokers = [\"%s\"]\n", strings.Join(s.c.Addrs(), `", "`))
+	fmt.Fprintf(&b, "[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [\"%s\"]\n", server, strings.Join(s.c.Addrs(), `", "`))
 	fmt.Fprintf(&b, "[ring]\nevents = %d\nbytes = \"64MiB\"\n", ring)
 	for i, topics := range streams {
 		fmt.Fprintf(&b, "[streams.s%d]\ntopics = [\"%s\"]\n", i, strings.ReplaceAll(topics, "+", `", "`))

@@ -13,7 +13,8 @@ import (
 func TestKafka(t *testing.T) {
 	for _, version := range []string{"3.9", "4"} {
 		t.Run(version, func(t *testing.T) {
-			c := kafka.ForTest(t, kafka.Options{Version: version})
+			// The cleaner of logs looks for work all the time.
+			c := kafka.ForTest(t, kafka.Options{Version: version, Properties: map[string]string{"log.cleaner.backoff.ms": "500"}})
 			for _, s := range []struct {
 				name string
 				play func(*scene)
@@ -25,6 +26,15 @@ func TestKafka(t *testing.T) {
 				{"TopicRecreated", (*scene).topicRecreated},
 				{"Transactions", (*scene).transactions},
 				{"Hops", (*scene).hops},
+				{"FarHops", (*scene).farHops},
+				{"Replays", (*scene).replays},
+				{"Since", (*scene).since},
+				{"Expired", (*scene).expired},
+				{"Compacted", (*scene).compacted},
+				{"History", (*scene).history},
+				{"RecreatedAway", (*scene).recreatedAway},
+				{"FallingOut", (*scene).fallingOut},
+				{"BrokerGone", (*scene).brokerGone},
 				{"BrokerKilled", (*scene).brokerKilled},
 				{"BrokerAppears", (*scene).brokerAppears},
 				{"NothingCommitted", (*scene).nothingCommitted},

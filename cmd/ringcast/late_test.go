@@ -30,7 +30,7 @@ func partitionsFoundLate(t *testing.T, id string, allowed []ledger.Kind) {
 	early, late := startConfig(t, config), startConfig(t, config)
 	early.waitReady()
 	late.waitReady()
-	r := record(t, k, early.url("s"), 2)
+	r := record(t, k.book, early.url("s"), "t", 2)
 	k.scatterOver(2, 3*ring)
 	r.reach(3 * ring)
 	before := r.end()

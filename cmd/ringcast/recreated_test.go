@@ -20,7 +20,7 @@ func TestRecreatedWhileAway(t *testing.T) {
 			config := k.config("", fmt.Sprintf("events = %d", ring))
 			in := startConfig(t, config)
 			in.waitReady()
-			r := record(t, k, in.url("s"), 2)
+			r := record(t, k.book, in.url("s"), "t", 2)
 			for range before / 10 {
 				k.produce("t", 0, 10, 100)
 				k.produce("t", 1, 10, 100)
@@ -87,7 +87,7 @@ func TestFewerPartitions(t *testing.T) {
 	in.waitReady()
 	live := follow(t, ledger.Config{URLs: []string{in.url("s")}})
 	live.started(3)
-	r := record(t, k, in.url("s"), 3)
+	r := record(t, k.book, in.url("s"), "t", 3)
 	k.scatterOver(3, 100)
 	r.reach(100)
 	points := r.end()

@@ -37,7 +37,7 @@ func everyEvent(t *testing.T, id string, shared bool, allowed ...ledger.Kind) {
 	config := k.config("", fmt.Sprintf("events = %d\nid = %q", ring, id))
 	one := startConfig(t, config)
 	one.waitReady()
-	r := record(t, k, one.url("s"), partitions)
+	r := record(t, k.book, one.url("s"), "t", partitions)
 	at := time.Now()
 	for made := int64(0); made < records; {
 		var some []*kgo.Record
@@ -101,13 +101,13 @@ type recorder struct {
 }
 
 // record starts a recorder in front of an empty topic.
-func record(t *testing.T, k *fake, url string, partitions int32) *recorder {
+func record(t *testing.T, book *ledger.Book, url, topic string, partitions int32) *recorder {
 	t.Helper()
 	r := &recorder{now: ledger.Positions{}}
 	for p := range partitions {
-		r.now[ledger.TopicPartition{Topic: "t", Partition: p}] = 0
+		r.now[ledger.TopicPartition{Topic: topic, Partition: p}] = 0
 	}
-	r.follower = follow(t, ledger.Config{URLs: []string{url}, Start: maps.Clone(r.now), Book: k.book, OnEvent: r.take})
+	r.follower = follow(t, ledger.Config{URLs: []string{url}, Start: maps.Clone(r.now), Book: book, OnEvent: r.take})
 	eventually(t, patience, func() bool { return r.LastEventID() != "" }, func() string { return "no greeting came" })
 	r.points = append(r.points, point{r.LastEventID(), maps.Clone(r.now)})
 	return r
