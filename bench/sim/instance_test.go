@@ -1,10 +1,14 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/ringcast/ringcast/broker"
 	"github.com/ringcast/ringcast/broker/record"
@@ -28,6 +32,7 @@ type run struct {
 	broker *broker.Broker
 	http   *sse.Server
 	host   *host
+	set    *metrics.Set
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when the broker has ended
 	served chan struct{} // closed when Serve has returned
@@ -45,10 +50,10 @@ func (in *instance) url() string { return "http://" + in.name + "/v2/stream/s" }
 func (in *instance) start() error {
 	w := in.w
 	ring := ringbuf.New(w.plan.ring, 1<<20)
-	log := w.trace.logger(in.name)
+	log, set := w.trace.logger(in.name), metrics.NewSet()
 	b, err := broker.New(broker.Config{
 		Brokers: w.kafka.ListenAddrs(), ClientID: "sim", GroupPrefix: "sim", Host: in.name, ReadCommitted: true,
-		ReplayReads: 2, ReplayBytes: w.plan.cache, Configure: in.cable.configure, Log: log,
+		ReplayReads: 2, ReplayBytes: w.plan.cache, Configure: in.cable.configure, Log: log, Metrics: set,
 	}, []broker.StreamConfig{{
 		Name: "s", Topics: w.plan.topics, Format: record.JSON, Events: w.plan.ring, WarmUp: 15 * time.Minute,
 		Encoder: frame.NewEncoder(w.plan.form, frame.JSON), Ring: ring,
@@ -56,7 +61,7 @@ func (in *instance) start() error {
 	if err != nil {
 		return fmt.Errorf("cannot make a broker: %w", err)
 	}
-	r := &run{broker: b, host: w.web.listen(in.name + ":80"), ended: make(chan struct{}), served: make(chan struct{})}
+	r := &run{broker: b, host: w.web.listen(in.name + ":80"), set: set, ended: make(chan struct{}), served: make(chan struct{})}
 	r.http, err = sse.New(sse.Config{
 		Streams: []sse.Stream{{
 			Name: "s", Topics: w.plan.topics, ID: w.plan.form, Format: frame.JSON, Ring: ring, Source: b.Stream("s"),
@@ -64,7 +69,7 @@ func (in *instance) start() error {
 		BasePath: "/v2/stream", MaxConnections: 100, Heartbeat: 15 * time.Second, Retry: 3 * time.Second,
 		SlowClientTimeout: time.Minute, MinRate: 1, PendingBytes: 1 << 20, MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10,
 		HeaderTimeout: 10 * time.Second, CORSOrigins: []string{"*"}, NoShards: true,
-		History: history{b.History()}, Log: log,
+		History: history{b.History()}, Log: log, Metrics: set,
 	})
 	if err != nil {
 		return fmt.Errorf("cannot make a server: %w", err)
@@ -103,4 +108,18 @@ func (in *instance) end(drain time.Duration) {
 	r.stop()
 	<-r.ended
 	<-r.served
+}
+
+// report writes what the server counts into the trace.
+func (in *instance) report() {
+	if in.run == nil {
+		return
+	}
+	var b bytes.Buffer
+	in.run.set.WritePrometheus(&b)
+	for line := range strings.Lines(b.String()) {
+		if line = strings.TrimSpace(line); !strings.HasSuffix(line, " 0") && !strings.Contains(line, "_bucket") {
+			in.w.trace.add("%s %s", in.name, line)
+		}
+	}
 }

@@ -74,6 +74,7 @@ func trial(t *testing.T, seed uint64) {
 		}
 		if err != nil {
 			w.fail("%v", err)
+			w.report()
 		}
 		took := time.Since(tr.began)
 		w.end(stop)

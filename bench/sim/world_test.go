@@ -186,6 +186,15 @@ func (w *world) settle() error {
 	return err
 }
 
+// report adds what the servers count to the trace.
+func (w *world) report() {
+	for _, in := range w.instances {
+		if !in.restarting.Load() {
+			in.report()
+		}
+	}
+}
+
 // end stops everything that began.
 func (w *world) end(stop context.CancelFunc) {
 	if !w.isCalm() {
