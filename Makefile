@@ -5,13 +5,15 @@ COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -X main.release=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
 SCENARIO ?=
+SEEDS   ?= 2000
+SEED    ?=
 SOURCES := bench broker cmd conf ringbuf scripts sse
 TOOLS   := $(CURDIR)/bin/tools
 
 # A checkout that belongs to somebody else is none that Go may ask git about.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
-.PHONY: help build run test test-kafka lint fuzz bench bench-full clean
+.PHONY: help build run test test-kafka lint fuzz sim bench bench-full clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +50,9 @@ fuzz: ## run every fuzz target for FUZZTIME each (30s)
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go 2>/dev/null | cut -c6-); do \
 			echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$dir; \
 		done; done
+
+sim: ## the whole server in simulated time, SEEDS schedules of faults (2000); SEED=n runs one
+	SEEDS=$(SEEDS) SEED=$(SEED) $(GO) test -count=1 -timeout 12h ./bench/sim
 
 bench: ## load tests against the yardstick of the same run; SCENARIO=idle,… chooses (Linux)
 	$(GO) run ./bench -out bench/results $(if $(SCENARIO),-scenario $(SCENARIO))

@@ -45,11 +45,11 @@ func (c *client) live(ctx context.Context) {
 		case n < 5:
 			visit.CutAfter = 1 + c.rng.Int64N(1<<(3+c.rng.IntN(12)))
 		case n < 9:
-			stay = between(c.rng, time.Millisecond, 30*time.Minute)
+			stay = between(c.rng, time.Millisecond, c.w.plan.quiet)
 		}
 		lost := c.LastEventID() == "" // what it misses without a position is not owed to it
 		if lost {
-			visit.CutAfter, stay = 0, between(c.rng, 10*time.Second, 30*time.Minute)
+			visit.CutAfter, stay = 0, between(c.rng, 10*time.Second, c.w.plan.quiet)
 		}
 		visiting, stop := context.WithCancel(ctx)
 		if c.w.isCalm() {
@@ -61,7 +61,7 @@ func (c *client) live(ctx context.Context) {
 		stop()
 		away := between(c.rng, time.Millisecond, 5*time.Second)
 		if c.rng.IntN(12) == 0 && !lost {
-			away = between(c.rng, time.Minute, 3*time.Hour)
+			away = between(c.rng, 10*time.Second, c.w.plan.quiet)
 			c.w.trace.add("%s is away for %v", c.name, away)
 		}
 		c.w.rest(ctx, away)

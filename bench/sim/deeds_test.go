@@ -48,7 +48,7 @@ func (w *world) produce(rng *rand.Rand) error {
 func (w *world) transaction(rng *rand.Rand) error { return w.producer.transaction(rng) }
 
 func (w *world) silence(rng *rand.Rand) error {
-	time.Sleep(between(rng, 10*time.Minute, 3*time.Hour))
+	time.Sleep(between(rng, time.Minute, w.plan.quiet))
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (w *world) dropConnections(rng *rand.Rand) error {
 
 // outage takes Kafka from an instance for a while.
 func (w *world) outage(rng *rand.Rand) error {
-	in, d := w.anInstance(rng), between(rng, 100*time.Millisecond, 5*time.Minute)
+	in, d := w.anInstance(rng), between(rng, 100*time.Millisecond, w.plan.quiet)
 	w.trace.add("%s has no Kafka for %v", in.name, d)
 	in.cable.drop(true)
 	w.later(d, in.cable.mend)
@@ -85,7 +85,7 @@ var mishaps = []struct {
 	{kmsg.Fetch, []*kerr.Error{kerr.NotLeaderForPartition, kerr.LeaderNotAvailable, kerr.FencedLeaderEpoch, kerr.UnknownLeaderEpoch,
 		kerr.KafkaStorageError, kerr.UnknownServerError, kerr.OffsetOutOfRange, kerr.UnknownTopicOrPartition}},
 	{kmsg.ListOffsets, []*kerr.Error{kerr.NotLeaderForPartition, kerr.LeaderNotAvailable, kerr.OffsetNotAvailable, kerr.UnknownTopicOrPartition}},
-	{kmsg.Metadata, []*kerr.Error{kerr.LeaderNotAvailable}},
+	{kmsg.Metadata, []*kerr.Error{kerr.LeaderNotAvailable, kerr.UnknownTopicOrPartition}},
 	{kmsg.FindCoordinator, []*kerr.Error{kerr.CoordinatorNotAvailable}},
 	{kmsg.JoinGroup, []*kerr.Error{kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.UnknownMemberID, kerr.UnknownServerError}},
 	{kmsg.SyncGroup, []*kerr.Error{kerr.RebalanceInProgress, kerr.UnknownMemberID, kerr.NotCoordinator}},
@@ -98,6 +98,9 @@ var mishaps = []struct {
 func (w *world) errors(rng *rand.Rand) error {
 	m := mishaps[rng.IntN(len(mishaps))]
 	err, count := m.errs[rng.IntN(len(m.errs))], 1+rng.IntN(5)
+	if m.key == kmsg.Metadata {
+		count = 1 // who asks twice in doubt must get the truth
+	}
 	w.trace.add("%d times %s for %s", count, err.Message, m.key.Name())
 	w.faults = append(w.faults, w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{m.key}, Err: err, Count: count}))
 	return nil
@@ -109,7 +112,7 @@ func (w *world) moveLeaders(rng *rand.Rand) error {
 		return nil
 	}
 	t, p := w.aPartition(rng)
-	return w.kafka.MoveTopicPartition(t, p, rng.Int32N(nodes))
+	return w.kafka.MoveTopicPartition(t, p, rng.Int32N(int32(w.plan.nodes)))
 }
 
 func (w *world) aTopic(rng *rand.Rand) string { return w.plan.topics[rng.IntN(len(w.plan.topics))] }
@@ -126,7 +129,7 @@ func (w *world) moveCoordinators(*rand.Rand) error {
 
 // restart ends an instance, by death or in good order, and starts it again.
 func (w *world) restart(rng *rand.Rand) error {
-	in, drain, away := w.anInstance(rng), time.Duration(0), between(rng, time.Millisecond, 10*time.Minute)
+	in, drain, away := w.anInstance(rng), time.Duration(0), between(rng, time.Millisecond, w.plan.quiet)
 	if rng.IntN(2) == 0 {
 		drain = between(rng, time.Second, 30*time.Second)
 	}
@@ -164,7 +167,7 @@ func (w *world) recreate(rng *rand.Rand) error {
 		return err
 	}
 	if rng.IntN(2) == 0 {
-		time.Sleep(between(rng, time.Millisecond, 5*time.Minute))
+		time.Sleep(between(rng, time.Millisecond, w.plan.quiet))
 	}
 	if err := w.kafka.CreateTopic(t, w.producer.partitions[t], nil); err != nil {
 		return err

@@ -11,9 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
-// nodes is how many brokers the Kafka of a world has.
-const nodes = 3
-
 // cable is the network between the server and Kafka. It can be cut.
 type cable struct {
 	net *kfake.VirtualNetwork

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"github.com/ringcast/ringcast/bench/ledger"
 	"github.com/ringcast/ringcast/sse/position"
@@ -10,13 +11,18 @@ import (
 // maxPartitions is how far topics grow.
 const maxPartitions = 5
 
+// longOnes is one in how many seeds that has silences of hours.
+const longOnes = 40
+
 // plan is what a seed draws before its world begins.
 type plan struct {
 	topics     []string
 	partitions map[string]int32 // at the beginning
 	form       position.Form
-	ring       int   // events
-	cache      int64 // of replays, bytes
+	ring       int           // events
+	cache      int64         // of replays, bytes; there is room for a chunk (64 KiB) of every partition
+	nodes      int           // of Kafka
+	quiet      time.Duration // the longest silence, outage or absence
 	instances  int
 	clients    int
 	steps      int
@@ -25,11 +31,15 @@ type plan struct {
 func newPlan(rng *rand.Rand) plan {
 	p := plan{
 		topics: []string{"a", "b"}[:1+rng.IntN(2)], partitions: map[string]int32{},
-		form: position.Both, ring: 16 << rng.IntN(3), cache: 1 << (10 + rng.IntN(12)),
+		form: position.Both, ring: 16 << rng.IntN(3), cache: 1 << (20 + rng.IntN(4)),
+		nodes: 1 + rng.IntN(3), quiet: 4 * time.Minute,
 		instances: 1 + rng.IntN(3), clients: 2 + rng.IntN(5), steps: 20 + rng.IntN(40),
 	}
 	for _, t := range p.topics {
 		p.partitions[t] = 1 + rng.Int32N(3)
+	}
+	if rng.IntN(longOnes) == 0 {
+		p.quiet = 6 * time.Hour
 	}
 	switch rng.IntN(10) {
 	case 0, 1:

@@ -26,7 +26,7 @@ func (w *world) schedule() error {
 		case n < 39:
 			time.Sleep(between(w.rng, time.Millisecond, 10*time.Second))
 		default:
-			time.Sleep(between(w.rng, time.Minute, time.Hour))
+			time.Sleep(between(w.rng, 10*time.Second, w.plan.quiet))
 		}
 	}
 	return nil

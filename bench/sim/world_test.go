@@ -98,11 +98,11 @@ func (w *world) later(d time.Duration, do func()) {
 // client knows where it starts.
 func (w *world) begin() (err error) {
 	w.trace.add("plan %+v", w.plan)
-	ports := make([]int, nodes)
+	ports := make([]int, w.plan.nodes)
 	for i := range ports {
 		ports[i] = 9092 + i
 	}
-	if w.kafka, err = kfake.NewCluster(kfake.NumBrokers(nodes), kfake.Ports(ports...), kfake.ListenFn(w.network.Listen)); err != nil {
+	if w.kafka, err = kfake.NewCluster(kfake.NumBrokers(w.plan.nodes), kfake.Ports(ports...), kfake.ListenFn(w.network.Listen)); err != nil {
 		return err
 	}
 	if w.producer, err = newProducer(w); err != nil {
@@ -120,10 +120,21 @@ func (w *world) begin() (err error) {
 			return err
 		}
 	}
+	err = w.until(time.Minute, "every instance is warm", func() bool {
+		for _, in := range w.instances {
+			if !in.run.broker.Stream("s").Warm() {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
 	for range w.plan.clients {
 		w.join()
 	}
-	return w.until(time.Hour, "every client has a position", func() bool {
+	return w.until(time.Minute, "every client has a position", func() bool {
 		for _, c := range w.clients {
 			if c.LastEventID() == "" {
 				return false
@@ -167,7 +178,7 @@ func (w *world) settle() error {
 				}
 			}
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(20 * time.Second)
 	}
 	end := w.book.End()
 	err := w.until(time.Hour, "every client has everything", func() bool {
