@@ -89,6 +89,7 @@ type shape struct {
 	entries  int     // at least so many
 	maxBytes int     // of one entry
 	epochs   float64 // share of the calls
+	losses   float64
 	advances float64
 	gaps     float64
 }
@@ -107,6 +108,8 @@ func compose(seed uint64, s shape) *history {
 			c.advance()
 		case x < s.epochs+s.advances+s.gaps:
 			c.gap(s.maxBytes)
+		case x < s.epochs+s.advances+s.gaps+s.losses:
+			c.lose()
 		default:
 			c.event(s.maxBytes)
 		}
@@ -228,6 +231,34 @@ func (c *composer) restart() {
 		c.parts[p] = append(c.parts[p], &run{from: uint64(len(c.log) + 1), time: NoTime})
 	}
 	c.entry(Epoch, -1, -1, NoTime, 10)
+}
+
+// lose is a Restart: every partition goes on from somewhere else, some in
+// another epoch and perhaps further back.
+func (c *composer) lose() {
+	c.epoch++
+	c.now.Keys = slices.Clone(c.now.Keys)
+	c.log = append(c.log, expected{}) // the sequence that is left out
+	from := uint64(len(c.log) + 1)
+	var low []int64
+	for p := range c.now.Pos {
+		at := &c.now.Pos[p]
+		if c.rng.IntN(4) == 0 {
+			c.now.Keys[p].Epoch = fmt.Sprint("epoch", c.epoch)
+			*at = Pos{Next: c.rng.Int64N(20), Time: NoTime}
+		} else {
+			at.Next += c.rng.Int64N(20)
+		}
+		lowest := at.Time // a position with a time has a record of it behind it
+		if lowest != NoTime {
+			lowest = max(lowest, c.clock)
+		}
+		low = append(low, []int64{lowest, math.MaxInt64}[c.rng.IntN(2)])
+		c.parts[p] = append(c.parts[p], &run{from: from, next: at.Next, time: low[p]})
+	}
+	keys, at := c.now.Keys, slices.Clone(c.now.Pos)
+	c.call(func(r *Ring) { r.Restart(keys, at, low) })
+	c.entry(Epoch, -1, -1, NoTime, 0)
 }
 
 func must(err error) {

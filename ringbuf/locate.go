@@ -93,3 +93,43 @@ func (r *Ring) First(part int) (offset int64, ok bool) {
 	}
 	return floors[part].next.Load(), floors[part].time.Load() == NoTime
 }
+
+// Floor returns what a ring that began with seq would lack of a partition: the
+// lowest offset that could be read from it, and the largest time a record below
+// may have, Unix milliseconds, as Add takes them. NoTime: there is none below.
+// With seq 0 it is what this ring itself lacks.
+func (r *Ring) Floor(part int, seq uint64) (next, lowTime int64) {
+	next, lowTime = -1, NoTime
+	if last := r.At(seq - 1); last != nil {
+		next, lowTime = r.lastRecord(part, last)
+	}
+	// The floors come last: they show whatever was evicted meanwhile.
+	if floors := *r.floors.Load(); part < len(floors) {
+		f := &floors[part]
+		next, lowTime = max(next, f.next.Load()), max(lowTime, f.time.Load())
+	}
+	return next, lowTime
+}
+
+// lastRecord returns the offset behind the newest record of a partition, or the
+// newest gap, up to the entry last, and the largest record time up to there; -1
+// and NoTime when the ring has none.
+func (r *Ring) lastRecord(part int, last *Entry) (next, ms int64) {
+	for pos := last.At(part); ; {
+		// The entry that brought the partition to pos.
+		seq := r.search(r.tail.Load(), last.Seq, func(e *Entry) bool { return e.At(part).Next >= pos.Next })
+		e := r.At(seq)
+		if e == nil || seq > last.Seq {
+			return -1, NoTime // evicted: the floors tell
+		}
+		if int(e.Part) == part {
+			// Above NoTime also for a record without a time, as in evict.
+			return e.Offset + 1, max(last.At(part).Time, NoTime+1)
+		}
+		before := e.block.at(int(e.index), part)
+		if before.Next < 0 || before.Next >= pos.Next {
+			return -1, NoTime // it came with Add, with an epoch, or from before the tail
+		}
+		pos = before // an advance
+	}
+}

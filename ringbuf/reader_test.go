@@ -204,7 +204,9 @@ func (r *reader) first(part int) error {
 	head0 := r.ring.Head()
 	offset, ok := r.ring.First(part)
 	head1, tail1 := r.ring.Head(), r.ring.Tail()
-	if !r.some(part, head0, head1, func(x *run) bool {
+	// An epoch shows in the floors just before it shows in the head, and so
+	// does a restart, which moves the head by two.
+	if !r.some(part, head0, head1+2, func(x *run) bool {
 		event, low := uint64(math.MaxUint64), int64(math.MaxInt64)
 		if len(x.events) > 0 {
 			event, low = x.seqs[x.events[0]], x.offsets[x.events[0]]

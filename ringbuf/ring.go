@@ -34,6 +34,8 @@ var ErrTooLarge = errors.New("entry larger than the ring")
 //     may hold a later lap.
 //  5. Nothing is modified or pooled after publication. The garbage collector
 //     frees an entry when ring and readers let go of it.
+//  6. The one hole is what Restart leaves out. It lies below tail before head
+//     is above it, so it looks like any entry that has been evicted.
 //
 // The entry published last is never evicted, so after the first publication
 // there is always a position to start from.
@@ -127,14 +129,15 @@ func (r *Ring) Advance(part int, next int64) {
 
 // Publish appends the record at offset with its finished bytes. It returns
 // ErrStale, and changes nothing, when the record lies below the position of
-// its partition, and ErrTooLarge when the ring can never hold it. The id in w
-// must be the position after the record, which is Position with the
-// partition's Next at offset+1. Publisher only.
+// its partition, and ErrTooLarge when the ring can never hold it; one that
+// another ring holds already is held all the same, alone. The id in w must be
+// the position after the record, which is Position with the partition's Next at
+// offset+1. Publisher only.
 func (r *Ring) Publish(part int, offset, ms int64, w Wire) error {
 	if offset < r.pos[part].Next {
 		return ErrStale
 	}
-	if entryOverhead+w.size() > r.maxBytes {
+	if w.ID == "" && entryOverhead+w.size() > r.maxBytes {
 		return ErrTooLarge
 	}
 	p := &r.pos[part]
@@ -168,9 +171,7 @@ func (r *Ring) PublishEpoch(parts []int, epoch string, at, lowTime int64, w Wire
 	// The old entries must be out of reach before the new vector is visible:
 	// between tail and head a position never goes back. The floors are a new
 	// table, so a reader that began in the old epoch notices.
-	for s := r.tail.Load(); s <= r.head.Load(); s++ {
-		r.evict(s)
-	}
+	r.evictAll()
 	old := *r.floors.Load()
 	fresh := make([]floor, len(old))
 	for i := range old {
@@ -193,8 +194,13 @@ func (r *Ring) Flush() {
 	}
 }
 
-// append publishes one entry and then evicts what is too much.
+// append publishes one entry behind the newest.
 func (r *Ring) append(kind Kind, part int, offset, ms int64, w Wire) {
+	r.put(r.head.Load()+1, kind, part, offset, ms, w)
+}
+
+// put publishes one entry and then evicts what is too much.
+func (r *Ring) put(seq uint64, kind Kind, part int, offset, ms int64, w Wire) {
 	if r.block == nil || r.index == blockLen {
 		b := &block{}
 		if r.block != nil {
@@ -209,8 +215,7 @@ func (r *Ring) append(kind Kind, part int, offset, ms int64, w Wire) {
 	} else {
 		d.part, d.pos = int32(part), r.pos[part]
 	}
-	seq := r.head.Load() + 1
-	e := &Entry{Seq: seq, Kind: kind, Part: int32(part), Offset: offset, Time: ms, Wire: w, block: r.block, index: r.index}
+	e := &Entry{Seq: seq, Kind: kind, index: uint8(r.index), Part: int32(part), Offset: offset, Time: ms, Wire: w, block: r.block}
 	r.index++
 	r.bytes.Add(e.Size())
 	r.slots[seq&r.mask].Store(e)
@@ -237,6 +242,13 @@ func (r *Ring) evict(seq uint64) {
 	r.tail.Store(seq + 1)
 	slot.Store(nil)
 	r.bytes.Add(-e.Size())
+}
+
+// evictAll removes every entry. Until the next one is there, tail is above head.
+func (r *Ring) evictAll() {
+	for s := r.tail.Load(); s <= r.head.Load(); s++ {
+		r.evict(s)
+	}
 }
 
 // Head is the newest sequence, 0 before the first publication.

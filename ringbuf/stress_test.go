@@ -37,7 +37,7 @@ func TestManyReaders(t *testing.T) {
 	f := func(events int, bytes int64, entries int) {
 		t.Helper()
 		t.Run(fmt.Sprintf("events=%d,bytes=%d", events, bytes), func(t *testing.T) {
-			h := compose(uint64(events), shape{parts: 4, entries: entries, maxBytes: 200, epochs: 0.01, advances: 0.1, gaps: 0.05})
+			h := compose(uint64(events), shape{parts: 4, entries: entries, maxBytes: 200, epochs: 0.01, advances: 0.1, gaps: 0.05, losses: 0.005})
 			read := func(t *testing.T) {
 				for range 2 {
 					h.readConcurrently(t, New(events, bytes))
