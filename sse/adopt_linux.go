@@ -3,6 +3,7 @@ package sse
 import (
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -220,10 +221,29 @@ func (sh *shard) group(v *view) *group {
 		g = &group{view: v, waker: ringbuf.NewWaker(sh.wake)}
 		g.moveTo(v.Ring.Newest())
 		v.Ring.Attach(g.waker)
+		v.pace.join(&g.reader)
 		sh.groups[v] = g
 		sh.order = append(sh.order, g)
 	}
 	return g
+}
+
+// leave ends what group began outside the shard.
+func (sh *shard) leave(g *group) {
+	g.view.Ring.Detach(g.waker)
+	g.view.pace.leave(&g.reader)
+}
+
+// dropGroups forgets the views that have no clients any more, in any shard.
+func (sh *shard) dropGroups() {
+	sh.order = slices.DeleteFunc(sh.order, func(g *group) bool {
+		if !g.view.dropped() {
+			return false
+		}
+		sh.leave(g)
+		delete(sh.groups, g.view)
+		return true
+	})
 }
 
 // tryWaiting looks after the clients of a group that are ahead.

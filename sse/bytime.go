@@ -122,7 +122,7 @@ func (c *completion) skipDelivered(i int, ms int64) error {
 // is ms, or first itself if there are several, or none.
 func (c *completion) behindOnly(i int, first, to, ms int64) (int64, error) {
 	k := c.want.keys[i]
-	r, err := c.view.History.Open([]Range{{Stream: c.view.Name, Key: k, From: first, To: to}})
+	r, err := c.view.History.Open([]Range{{Stream: c.view.streamOf(k).Name, Key: k, From: first, To: to}})
 	if err != nil {
 		return 0, errNeedsKafka
 	}

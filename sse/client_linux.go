@@ -53,8 +53,9 @@ type lagging struct {
 
 // group is what a shard knows of one view.
 type group struct {
-	view  *view
-	waker *ringbuf.Waker
+	view   *view
+	waker  *ringbuf.Waker
+	reader reader // tells pos to a pump
 
 	pos  uint64         // sequence that every live client has been given
 	last *ringbuf.Entry // the entry at pos

@@ -87,7 +87,9 @@ type completion struct {
 	named map[partition]*position.Entry
 	topic map[string]epochMatch // the best match among the named partitions of a topic
 	asked map[string]bool       // whether a topic exists, where Kafka was asked
-	time  int64                 // the id's own time: its largest timestamp, or -1
+	// stream holds the streams of which something is named.
+	stream map[*view]bool
+	time   int64 // the id's own time: its largest timestamp, or -1
 }
 
 type partition struct {
@@ -127,7 +129,7 @@ func nameless(epoch string) bool { return strings.HasSuffix(epoch, ".-") }
 // another stream.
 func (c *completion) refuseTopics(id position.ID) error {
 	for i := range id.Entries {
-		if t := id.Entries[i].Topic; !c.ours && !c.view.topics[t] {
+		if t := id.Entries[i].Topic; !c.ours && c.view.topics[t] == nil {
 			return topicNotAvailable(fmt.Sprintf("Topic %.250q is not part of the requested streams.", t))
 		}
 	}
@@ -139,6 +141,7 @@ func (c *completion) name(id position.ID) error {
 	c.named = make(map[partition]*position.Entry, len(id.Entries))
 	c.topic = make(map[string]epochMatch)
 	c.asked = make(map[string]bool)
+	c.stream = make(map[*view]bool)
 	known := make(map[partition]string, len(c.want.keys))
 	for _, k := range c.want.keys {
 		known[partition{k.Topic, k.Partition}] = k.Epoch
@@ -148,7 +151,8 @@ func (c *completion) name(id position.ID) error {
 	}
 	for i := range id.Entries {
 		e := &id.Entries[i]
-		if !c.view.topics[e.Topic] {
+		stream := c.view.topics[e.Topic]
+		if stream == nil {
 			c.tell(e, -1, gapTopicRemoved)
 			continue
 		}
@@ -166,6 +170,7 @@ func (c *completion) name(id position.ID) error {
 			epoch = e.Epoch
 		}
 		c.named[partition{e.Topic, e.Partition}] = e
+		c.stream[stream] = true
 		c.topic[e.Topic] = max(c.topic[e.Topic], match(e.Epoch, epoch))
 	}
 	return nil
@@ -254,7 +259,7 @@ func (c *completion) place(i int) error {
 		return c.placeEarliest(i)
 	}
 	p := ringbuf.Pos{Next: e.Offset, Time: ringbuf.NoTime}
-	if e.HasTime && (c.own || c.view.ID != position.Timestamp) {
+	if e.HasTime && (c.own || c.view.formOf(k) != position.Timestamp) {
 		// Where ids are times alone, a time that this instance never saw would
 		// keep the client private until the partition speaks; its offset is exact.
 		p.Time = e.Timestamp - 1
@@ -295,7 +300,7 @@ func (c *completion) newest(topic string) (exists bool, err error) {
 func (c *completion) placeUnnamed(i int) error {
 	k := c.want.keys[i]
 	switch {
-	case !c.ours || len(c.topic) == 0:
+	case !c.ours || !c.stream[c.view.streamOf(k)]:
 		if c.since == nil {
 			c.want.pos[i] = c.live.Pos[i]
 			return nil

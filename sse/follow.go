@@ -28,16 +28,16 @@ func (w *follow) start(s *Server, v *view) {
 	w.srv, w.view = s, v
 	w.c = make(chan struct{}, 1)
 	w.waker = ringbuf.NewWaker(w.c)
-	s.followers.Add(1)
-	go w.run()
+	s.background(w.run)
 }
 
 func (w *follow) run() {
-	defer w.srv.followers.Done()
 	var list []*follower
 	for {
 		select {
 		case <-w.c:
+		case <-w.view.end():
+			return
 		case <-w.srv.ctx.Done():
 			return
 		}
@@ -67,11 +67,13 @@ func (w *follow) add(f *follower) {
 		w.view.Ring.Attach(w.waker)
 	}
 	w.list = append(w.list, f)
+	w.view.pace.join(&f.reader)
 }
 
 func (w *follow) remove(f *follower) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.view.pace.leave(&f.reader)
 	w.list = slices.DeleteFunc(w.list, func(x *follower) bool { return x == f })
 	if len(w.list) == 0 {
 		w.view.Ring.Detach(w.waker)

@@ -25,6 +25,7 @@ type follower struct {
 	head    []byte
 	want    *want
 	at      *ringbuf.Entry // the last entry given
+	reader  reader         // how far it has come in the shared bytes
 	born    time.Time
 	promote bool // to a shard, once it has caught up
 
@@ -180,6 +181,7 @@ func (f *follower) serve() error {
 func (f *follower) shared() error {
 	ring := f.view.Ring
 	for {
+		f.reader.at.Store(f.at.Seq)
 		to, ok := span(ring, f.at.Seq, ring.Head(), f.srv.batchLimit)
 		if !ok {
 			return errAgain
@@ -194,7 +196,10 @@ func (f *follower) shared() error {
 		if b == nil {
 			return errAgain
 		}
-		if err := f.write(b.bytes); err != nil {
+		f.reader.writing.Store(true)
+		err := f.write(b.bytes)
+		f.reader.writing.Store(false)
+		if err != nil {
 			return err
 		}
 		f.at = b.last

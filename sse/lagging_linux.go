@@ -54,7 +54,7 @@ func (sh *shard) step(i uint32) (used int) {
 			return used
 		}
 		if l.pinned != nil {
-			sh.srv.stats.wroteShort(g.view, n, 0) // the rest of an event
+			sh.srv.stats.wroteShort(g.view.streamOfTopic(topicOf(l.pinned, l.pinned)), n, 0) // the rest of an event
 		}
 		l.pend = l.pend[n:]
 		if len(l.pend) > 0 {
@@ -105,7 +105,7 @@ func (sh *shard) ownBatch(i uint32) (used int) {
 	}
 	if n == len(b.bytes) {
 		l.cursor, l.last = b.to, b.last
-		sh.srv.stats.wroteShort(g.view, n, b.events)
+		sh.srv.stats.gave(g.view, b, n, b.events, 1)
 		sh.queue(i)
 		return n
 	}
@@ -116,9 +116,9 @@ func (sh *shard) ownBatch(i uint32) (used int) {
 	}
 	l.pend = rest
 	if len(rest) > 0 {
-		sh.pin(l, ring, last)
+		sh.pin(i, last, rest)
 	}
-	sh.srv.stats.wroteShort(g.view, n, events)
+	sh.srv.stats.gave(g.view, b, n, events, 1)
 	return n
 }
 
@@ -288,7 +288,7 @@ func (sh *shard) abandon(reason closedReason) {
 		sh.counts[i].Store(0)
 	}
 	for _, g := range sh.order {
-		g.view.Ring.Detach(g.waker)
+		sh.leave(g)
 	}
 	sh.poll.close()
 }

@@ -17,29 +17,39 @@ const (
 	lanes       = 8
 )
 
-// shared returns the bytes of an entry in this lane, and whether they are the
-// entry's own. nil: this lane says nothing about the entry.
-func (l lane) shared(e *ringbuf.Entry) (b []byte, own bool) {
+// shared returns the bytes of an entry in this lane. nil: this lane says nothing
+// about the entry.
+func (l lane) shared(e *ringbuf.Entry) []byte {
 	w := &e.Wire
 	if len(w.Bytes) == 0 {
-		return nil, true
+		return nil
 	}
 	switch {
 	case l&laneLines != 0:
 		if len(w.Line()) == 0 {
-			return nil, true
+			return nil
 		}
 		if l&laneBare == 0 {
-			return frame.Chunk(nil, w.Line()), false
+			return frame.Chunk(nil, w.Line())
 		}
-		return w.Line(), true
+		return w.Line()
+	case w.ID != "":
+		return frame.Private(make([]byte, 0, w.Len()+len("ffffffff")), w.ID, w, l&laneBare == 0)
 	case l&laneNotices != 0 && w.Alternate != nil:
 		w = w.Alternate
 	}
 	if l&laneBare != 0 {
-		return w.Frame(), true
+		return w.Frame()
 	}
-	return w.Chunk(), true
+	return w.Chunk()
+}
+
+// shares reports whether shared returns the entry's own bytes, not a copy.
+func (l lane) shares(e *ringbuf.Entry) bool {
+	if l&laneLines != 0 {
+		return l&laneBare != 0
+	}
+	return e.Wire.ID == ""
 }
 
 // appendEvent appends an event under an id of the client's own.
@@ -132,7 +142,7 @@ func span(r *ringbuf.Ring, from, upTo uint64, limit int) (to uint64, ok bool) {
 		if e == nil {
 			return to, to > from
 		}
-		size += len(e.Wire.Bytes)
+		size += e.Wire.Len()
 		if size > limit && to > from {
 			break
 		}
@@ -153,7 +163,7 @@ func (l lane) build(r *ringbuf.Ring, from, to uint64) *batch {
 			return nil
 		}
 		b.last = e
-		body, _ := l.shared(e)
+		body := l.shared(e)
 		if len(body) == 0 {
 			continue
 		}
@@ -194,8 +204,7 @@ func (b *batch) cut(l lane, n int) (rest []byte, cursor uint64, last *ringbuf.En
 			events++
 		}
 		if n < p.end {
-			body, _ := l.shared(p.entry)
-			return body[n-start:], cursor, last, events
+			return l.shared(p.entry)[n-start:], cursor, last, events
 		}
 		start = p.end
 	}

@@ -10,19 +10,23 @@ type pin struct {
 	counted bool
 }
 
-// pin notes that a client stands inside an entry.
-func (sh *shard) pin(l *lagging, ring *ringbuf.Ring, e *ringbuf.Entry) {
-	sh.unpin(l)
+// pin notes that a client stands inside an entry, and still needs rest of it.
+func (sh *shard) pin(i uint32, e *ringbuf.Entry, rest []byte) {
+	c := &sh.clients[i]
+	sh.unpin(c.lag)
 	if e == nil {
 		return
 	}
 	p := sh.pins[e]
 	if p == nil {
-		p = &pin{ring: ring}
+		p = &pin{ring: c.group.view.Ring}
 		sh.pins[e] = p
 	}
 	p.clients++
-	l.pinned = e
+	c.lag.pinned = e
+	if !c.lane.shares(e) {
+		sh.own(c.lag, len(rest))
+	}
 }
 
 // unpin ends what pin and own began.

@@ -185,7 +185,8 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 		if werr := f.write(f.out); werr != nil {
 			return werr
 		}
-		f.srv.stats.wroteShort(f.view, len(f.out), c.events-given)
+		f.srv.stats.gavePrivate(f.view, len(f.out), c.events-given, c.given)
+		c.given = nil
 		switch {
 		case joined:
 			return nil
@@ -275,7 +276,7 @@ func (f *follower) askEnd(c *catchUp) error {
 		}
 		c.u.Pos[i].Next = end
 		notices = append(notices, ringbuf.Notice{Topic: k.Topic, Partition: k.Partition, Asked: next, Given: end, Reason: gapTruncated})
-		f.srv.stats.gap(f.view, gapTruncated)
+		f.srv.stats.gap(f.view, k.Topic, gapTruncated)
 	}
 	return f.write(f.lane.appendNotices(nil, notices))
 }

@@ -32,6 +32,7 @@ type replay struct {
 	parts  []int        // index in u, by range of the reader
 	next   time.Time    // when the byte rate allows the next write
 	begun  bool         // the first event was given
+	given  tally        // since it was counted
 }
 
 // replay reads from Kafka what the ring does not hold of f.want, and moves
@@ -201,7 +202,7 @@ func (p *replay) jump(i int, to int64, reason string) error {
 		return nil
 	}
 	p.u.Pos[i].Next = to
-	p.f.srv.stats.gap(p.f.view, reason)
+	p.f.srv.stats.gap(p.f.view, k.Topic, reason)
 	return p.f.write(p.f.lane.appendNotices(nil, []ringbuf.Notice{{Topic: k.Topic, Partition: k.Partition, Asked: from, Given: to, Reason: reason}}))
 }
 
@@ -272,7 +273,8 @@ func (p *replay) turn(r HistoryReader, n int) (size int, reopen bool, _ error) {
 	taken := f.tryWrite(f.out)
 	<-f.srv.turns
 	err := f.written(taken, f.out[taken:])
-	f.srv.stats.wroteShort(f.view, size, events)
+	f.srv.stats.gavePrivate(f.view, size, events, p.given)
+	p.given = nil
 	*buf, f.out = f.out, nil
 	buffers.Put(buf)
 	return size, reopen, err
@@ -296,7 +298,9 @@ func (p *replay) give(it *HistoryItem) (reopen bool) {
 		at.Next, at.Time = it.Next, max(at.Time, it.Time)
 		id := p.ids.Append(f.id[:0], p.u, -1, ringbuf.Pos{})
 		f.id = id
-		f.out = f.lane.appendRecord(f.out, id, it.Value, f.view.streamOf(p.u.Keys[i]).Format)
+		k, before := p.u.Keys[i], len(f.out)
+		f.out = f.lane.appendRecord(f.out, id, it.Value, f.view.streamOf(k).Format)
+		p.given = p.given.add(f.view, k.Topic, 1, len(f.out)-before)
 	case ringbuf.Gap:
 		given := it.Next
 		if it.Reason == gapExpired {
@@ -306,7 +310,7 @@ func (p *replay) give(it *HistoryItem) (reopen bool) {
 		}
 		if at.Next = given; given > it.Offset {
 			k := p.u.Keys[i]
-			f.srv.stats.gap(f.view, it.Reason)
+			f.srv.stats.gap(f.view, k.Topic, it.Reason)
 			f.out = f.lane.appendNotices(f.out, []ringbuf.Notice{{Topic: k.Topic, Partition: k.Partition, Asked: it.Offset, Given: given, Reason: it.Reason}})
 		}
 	default:

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/ringcast/ringcast/ringbuf"
 )
 
 const (
@@ -234,21 +232,8 @@ func TestInstanceFull(t *testing.T) {
 	block(t, r)
 }
 
-func TestSeveralStreams(t *testing.T) {
+func TestRoutesAreUnique(t *testing.T) {
 	p := tenRecords()
-	other := newEmptyPublisher(10, 0)
-	other.ring.Add(ringbuf.Key{Topic: "u", Epoch: epoch}, ringbuf.Pos{Time: ringbuf.NoTime}, ringbuf.NoTime)
-	other.ring.Flush()
-	_, addr := serve(t, p, func(c *Config) {
-		c.Streams = append(c.Streams, Stream{Name: "other", Topics: []string{"u"}, Ring: other.ring, Source: other})
-	})
-	if res, _ := get(t, addr, "/v2/stream/s,other", ""); res.StatusCode != 400 {
-		t.Errorf("%d", res.StatusCode)
-	}
-	_, r := get(t, addr, "/v2/stream/other", "")
-	if g := block(t, r); !strings.HasPrefix(g, `id: [{"topic":"u",`) {
-		t.Errorf("%q", g)
-	}
 	if _, err := New(Config{Streams: []Stream{{Name: "a", Ring: p.ring}, {Name: "b", Aliases: []string{"a"}, Ring: p.ring}}}); err == nil {
 		t.Error("two streams have one route")
 	}

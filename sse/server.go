@@ -33,11 +33,14 @@ type Config struct {
 	MaxRequestBytes   int           // request line and headers
 	Linger            time.Duration // waited for more events before a write; 0: none
 	SendBuffer        int           // SO_SNDBUF
+	ViewsMax          int           // views of several streams with a ring of full size; 0: 64, negative: none
+	ViewBytes         int64         // of all of those rings together; 0: 64 MiB
 	HeaderTimeout     time.Duration
 	CORSOrigins       []string      // empty: no header; {"*"}; or a list
 	TLS               *tls.Config   // nil: plain HTTP
 	Shards            int           // 0: one per processor; tests may want another number
 	rateWindow        time.Duration // over which MinRate is averaged; 0: a minute
+	writePatience     time.Duration // of a pump with a follower that writes; 0: the constant
 	NoShards          bool          // every client a goroutine, as where there is no epoll
 
 	History         History       // nil: positions older than the rings are refused
@@ -101,6 +104,8 @@ type Server struct {
 	mu     sync.Mutex
 	lns    []net.Listener // being served, guarded by mu
 	closed bool           // no follower starts any more, guarded by mu
+
+	composites composites
 }
 
 // New returns a server for the streams of cfg. It fails when two streams claim
@@ -125,6 +130,7 @@ func New(cfg Config) (*Server, error) {
 		s.cfg.rateWindow = time.Minute
 	}
 	s.batchLimit = max(1, min(cfg.SendBuffer/2, 32<<10))
+	s.composites.init(cfg.ViewsMax, cfg.ViewBytes)
 	s.started = time.Now()
 	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
 	s.places = newPlaces(cfg.ReplayClients, cfg.ReplaysPerIP)
@@ -229,6 +235,18 @@ func (s *Server) Close() {
 	_ = s.http.ShutdownWithContext(ctx)
 }
 
+// background runs f in a goroutine that Close waits for. It reports false, and
+// does nothing, when the server is closed already.
+func (s *Server) background(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.followers.Go(f)
+	return true
+}
+
 func (s *Server) draining() bool {
 	select {
 	case <-s.drain:
@@ -238,21 +256,27 @@ func (s *Server) draining() bool {
 	}
 }
 
-// enter counts a connection of a stream; false when the instance is full.
+// enter counts a connection, once, and once for each of its streams; false when
+// the instance is full.
 func (s *Server) enter(v *view) bool {
 	if s.connections.Add(1) > int64(s.cfg.MaxConnections) {
 		s.connections.Add(-1)
 		return false
 	}
-	v.connections.Add(1)
-	v.metrics.total.Inc()
+	for _, stream := range v.streams {
+		stream.connections.Add(1)
+		stream.metrics.total.Inc()
+	}
 	return true
 }
 
-// leave takes back what enter counted.
+// leave takes back what enter counted, and lets go of the view.
 func (s *Server) leave(v *view) {
-	v.connections.Add(-1)
+	for _, stream := range v.streams {
+		stream.connections.Add(-1)
+	}
 	s.connections.Add(-1)
+	s.release(v)
 }
 
 // Connections is the number of streams being served.

@@ -196,10 +196,15 @@ func (sh *shard) turn() {
 	if sh.mail.Load() {
 		sh.takeInbox()
 	}
+	gone := false
 	for _, g := range sh.order {
 		if g.waker.Take() {
 			g.dirty = true
+			gone = gone || g.view.dropped()
 		}
+	}
+	if gone {
+		sh.dropGroups()
 	}
 }
 
@@ -266,6 +271,7 @@ func (sh *shard) round(g *group) (written int) {
 	}
 	g.turn++
 	g.pos, g.last = to, last
+	g.reader.at.Store(to)
 	g.dirty = to < head
 	return written
 }
@@ -319,7 +325,7 @@ func (sh *shard) shortWrite(w shortWrite, b *batch) {
 	c := &sh.clients[w.client]
 	n := max(w.n, 0)
 	rest, cursor, last, events := b.cut(c.lane, n)
-	sh.srv.stats.wroteShort(c.group.view, n, events)
+	sh.srv.stats.gave(c.group.view, b, n, events, 1)
 	if last == nil {
 		last = b.before
 	}
@@ -328,7 +334,7 @@ func (sh *shard) shortWrite(w shortWrite, b *batch) {
 		c.wrote = sh.tick
 	}
 	if len(rest) > 0 {
-		sh.pin(c.lag, c.group.view.Ring, last)
+		sh.pin(w.client, last, rest)
 	}
 	sh.move(w.client, stateLagging)
 	sh.due(w.client, sh.tick+sh.srv.tickCount(time.Second))
@@ -341,6 +347,7 @@ func (sh *shard) shortWrite(w shortWrite, b *batch) {
 func (g *group) moveTo(e *ringbuf.Entry) {
 	if e != nil {
 		g.pos, g.last = e.Seq, e
+		g.reader.at.Store(e.Seq)
 	}
 }
 

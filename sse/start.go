@@ -19,6 +19,7 @@ type start struct {
 	from    resumeFrom
 	gaps    []ringbuf.Notice // what private tells
 	events  int              // in private
+	given   tally            // of it, where there are several streams
 	oldest  int64            // time of the first record it lacked, Unix milliseconds; 0: none was here
 }
 
@@ -164,7 +165,7 @@ func (v *view) settle(w *want, ln lane) (start, error) {
 		case err != nil:
 			return start{}, err
 		case joined:
-			s.at, s.gaps, s.events = c.at, w.notices, c.events
+			s.at, s.gaps, s.events, s.given = c.at, w.notices, c.events, c.given
 			return s, nil
 		}
 	}
@@ -190,12 +191,11 @@ type catchUp struct {
 	// known is the newest sequence with which u.Keys were compared. Entries up
 	// to it may know fewer partitions than the client, and an id that left one
 	// out would have it read again from its first record.
-	known uint64
-	id    []byte // scratch
-	// order is the one in which an id names the partitions of ordered.
-	order   []int
-	ordered []ringbuf.Key
-	events  int // given
+	known  uint64
+	id     []byte // scratch
+	names  naming
+	events int   // given
+	given  tally // by stream, where there are several
 }
 
 // catchUp begins where the ring holds the first record that w still needs.
@@ -234,7 +234,7 @@ func (v *view) catchUp(w *want) (*catchUp, error) {
 // the shared bytes behind at are exactly what is missing. Errors are errHead
 // and errAgain.
 func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
-	if c.at != nil && c.w.Covers(c.u) && (c.view.ID != position.Timestamp || coversTimes(c.w, c.u)) {
+	if c.at != nil && c.w.Covers(c.u) && c.view.coversTimes(c.w, c.u) {
 		return dst, true, nil
 	}
 	e := c.view.Ring.At(c.next)
@@ -267,28 +267,16 @@ func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
 		return ln.appendNotice(dst, &e.Wire), false, nil
 	}
 	c.events++
-	if !sameKeys(c.ordered, c.u.Keys) {
-		c.order, c.ordered = position.Order(c.u.Keys), c.u.Keys
-	}
-	c.id = position.AppendID(c.id[:0], c.u, c.view.ID, c.order)
-	return ln.appendEvent(dst, c.id, &e.Wire), false, nil
+	c.id = c.view.appendID(c.id[:0], c.u, &c.names)
+	before := len(dst)
+	dst = ln.appendEvent(dst, c.id, &e.Wire)
+	c.given = c.given.add(c.view, c.u.Keys[e.Part].Topic, 1, len(dst)-before)
+	return dst, false, nil
 }
 
 // sameKeys reports whether two slices of a ring's keys are one and the same.
 func sameKeys(a, b []ringbuf.Key) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// coversTimes reports whether no time of w is lower than that of u. Where ids are
-// times alone, shared ids that go back behind the client's own would send it
-// further back with every cut.
-func coversTimes(w, u ringbuf.Vector) bool {
-	for i := range u.Pos {
-		if w.Pos[i].Time < u.Pos[i].Time {
-			return false
-		}
-	}
-	return true
 }
 
 // startCache remembers the starts of ids, so that a herd with one id costs one

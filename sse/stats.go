@@ -96,6 +96,8 @@ func newStats(s *Server, set *metrics.Set) *stats {
 	gauge("ringcast_pending_bytes", s.pending.Load)
 	gauge("ringcast_shard_lag_events", s.shardLag)
 	gauge("ringcast_sockets", s.sockets.Load)
+	gauge("ringcast_views", func() int64 { n, _ := s.composites.sizes(); return n })
+	gauge("ringcast_view_bytes", func() int64 { _, n := s.composites.sizes(); return n })
 	return st
 }
 
@@ -103,7 +105,9 @@ func (st *stats) closed(r closedReason) { st.close[r].Inc() }
 
 // resumed counts a connection by where it starts.
 func (st *stats) resumed(v *view, s start) {
-	st.resumes[v.Name][s.from].Inc()
+	for _, stream := range v.streams {
+		st.resumes[stream.Name][s.from].Inc()
+	}
 	if s.from == fromRing {
 		st.depthOf(v, s.oldest, true)
 	}
@@ -123,37 +127,38 @@ func (st *stats) depthOf(v *view, oldest int64, fromRing bool) {
 func (st *stats) refused(r refusedReason) { st.refuse[r].Inc() }
 
 // gap counts a gap that was told to one client.
-func (st *stats) gap(v *view, reason string) { st.gaps[v.Name+" "+reason].Inc() }
+func (st *stats) gap(v *view, topic, reason string) {
+	st.gaps[v.streamOfTopic(topic).Name+" "+reason].Inc()
+}
 
 // gapsOf counts the notices of a resume.
 func (st *stats) gapsOf(v *view, n []ringbuf.Notice) {
 	for _, x := range n {
-		st.gap(v, x.Reason)
+		st.gap(v, x.Topic, x.Reason)
 	}
 }
 
 // private counts what a client gets under its own ids before it joins.
 func (st *stats) private(v *view, s *start) {
 	st.gapsOf(v, s.gaps)
-	st.wroteShort(v, len(s.private), s.events)
+	st.gavePrivate(v, len(s.private), s.events, s.given)
 }
 
 // wrote counts one round: a batch written to tried clients, of which full took
 // all of it. Short ones are counted by wroteShort as they go on.
 func (st *stats) wrote(v *view, b *batch, tried, full int, now time.Time) {
 	st.shortWrites.Add(tried - full)
-	v.metrics.deliveries.Add(full * b.events)
-	v.metrics.bytes.Add(full * len(b.bytes))
+	st.gave(v, b, len(b.bytes), b.events, full)
 	// The first event of a batch has waited longest.
 	for _, p := range b.parts {
 		if p.entry.Kind == ringbuf.Event {
-			v.metrics.lag.Update(lag(p.entry, now))
+			v.streamOfTopic(topicOf(b.last, p.entry)).metrics.lag.Update(lag(p.entry, now))
 			break
 		}
 	}
 }
 
-// wroteShort counts what a client that is behind has taken.
+// wroteShort counts what a client that is behind has taken of a stream.
 func (st *stats) wroteShort(v *view, bytes, events int) {
 	v.metrics.deliveries.Add(events)
 	v.metrics.bytes.Add(bytes)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,17 +40,23 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	if s.draining() || s.connections.Load() >= int64(s.cfg.MaxConnections) {
 		return overloaded("This instance has no room for more connections.", refusedTotal)
 	}
-	v, r := s.find(names)
+	streams, r := s.find(names)
 	if r != nil {
 		return r
 	}
-	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead()}
 	var since *int64
 	if ms, ok, err := position.ParseSince(string(ctx.QueryArgs().Peek("since"))); err != nil {
 		return badSince(err.Error())
 	} else if ok {
 		since = &ms
 	}
+	v, entered := s.viewOf(streams), false
+	defer func() {
+		if !entered {
+			s.release(v)
+		}
+	}()
+	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead()}
 	if sub.start, r = s.begin(ctx, v, since, sub.lane); r != nil {
 		return r
 	}
@@ -58,7 +65,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 			return noPlace(reason)
 		}
 	}
-	if !s.enter(v) {
+	if entered = s.enter(v); !entered {
 		c.leavePlace()
 		return overloaded("This instance has no room for more connections.", refusedTotal)
 	}
@@ -74,32 +81,25 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	return nil
 }
 
-// find returns the view of a list of stream names.
-func (s *Server) find(names string) (*view, *refusal) {
+// find returns the streams of a list of names, each once, by name.
+func (s *Server) find(names string) ([]*view, *refusal) {
 	if strings.Count(names, ",") >= maxRoutes {
 		return nil, badRequest("A request may name at most " + strconv.Itoa(maxRoutes) + " streams.")
 	}
-	var found *view
+	var streams []*view
 	var bad []string
-	several := false
 	for _, name := range strings.Split(names, ",") {
-		v := s.routes[name]
-		switch {
-		case v == nil:
+		if v := s.routes[name]; v != nil {
+			streams = append(streams, v)
+		} else {
 			bad = append(bad, name)
-		case found != nil && found != v:
-			several = true
-		default:
-			found = v
 		}
 	}
 	if len(bad) > 0 {
 		return nil, streamNotFound(strings.Join(bad, ","))
 	}
-	if several {
-		return nil, badRequest("This server serves one stream per request.")
-	}
-	return found, nil
+	slices.SortFunc(streams, func(a, b *view) int { return strings.Compare(a.Name, b.Name) })
+	return slices.Compact(streams), nil
 }
 
 // begin works out where the connection starts.

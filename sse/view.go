@@ -37,20 +37,27 @@ type Stream struct {
 	Source  Source
 }
 
-// view is a stream as its connections see it: one ring, shared by all.
+// view is what a subscription reads from, shared by all that name the same
+// streams: one ring. It is the stream's own or, where there are several, one
+// that a pump feeds. Name and Source are then those of the set, and ID means
+// nothing.
 type view struct {
 	Stream
-	History History // nil: memory is all there is
-	topics  map[string]bool
-	waker   follow // wakes the followers of this view
-	metrics viewMetrics
+	streams []*view          // what it is made of, by name; of a stream: itself
+	topics  map[string]*view // the stream that a topic is read from
+	timed   bool             // a stream has ids that are times alone
+	waker   follow           // wakes the followers of this view
+	metrics viewMetrics      // of a stream
+	pace    pace
+	shared  *composite // what only a view of several streams has
+	History History    // nil: memory is all there is
 
-	// The clients counted, whoever owns them.
+	// Of a stream: the clients counted, whoever owns them.
 	connections atomic.Int64
 
 	// The id of the newest position, for connections that start there.
 	newest atomic.Pointer[namedPosition]
-	depths depths // of resumes
+	depths depths // of resumes; nobody looks at those of several streams
 	// Starts that were worked out lately; a herd often comes with one id.
 	starts startCache
 }
@@ -62,23 +69,63 @@ type namedPosition struct {
 }
 
 func newView(s Stream, h History) *view {
-	v := &view{Stream: s, History: h, topics: make(map[string]bool, len(s.Topics))}
+	v := &view{Stream: s, History: h, topics: make(map[string]*view, len(s.Topics)), timed: s.ID == position.Timestamp}
+	v.streams = []*view{v}
 	for _, t := range s.Topics {
-		v.topics[t] = true
+		v.topics[t] = v
 	}
 	return v
 }
 
 // streamOf returns the stream by whose rules a partition is read.
-func (v *view) streamOf(ringbuf.Key) *Stream { return &v.Stream }
+func (v *view) streamOf(k ringbuf.Key) *view { return v.streamOfTopic(k.Topic) }
 
-// id encodes a position as this stream's clients know it.
-func (v *view) id(w ringbuf.Vector) []byte {
-	return position.AppendID(nil, w, v.ID, position.Order(w.Keys))
+// streamOfTopic is the stream that a topic is read from, or the first for a
+// topic of none: what is told of it has to be counted somewhere.
+func (v *view) streamOfTopic(topic string) *view {
+	if s := v.topics[topic]; s != nil {
+		return s
+	}
+	return v.streams[0]
 }
 
+// formOf is the form that an entry of an id has.
+func (v *view) formOf(k ringbuf.Key) position.Form { return v.streamOf(k).ID }
+
+// naming is what ids of the same keys have in common.
+type naming struct {
+	keys  []ringbuf.Key
+	order []int
+	forms []position.Form // by key; nil where they are all one
+}
+
+// appendID appends the id of a position as this view's clients know it. n
+// keeps what successive ids share; zero to begin with.
+func (v *view) appendID(dst []byte, w ringbuf.Vector, n *naming) []byte {
+	if !sameKeys(n.keys, w.Keys) {
+		*n = naming{keys: w.Keys, order: position.Order(w.Keys)}
+		if len(v.streams) > 1 {
+			for _, k := range w.Keys {
+				n.forms = append(n.forms, v.formOf(k))
+			}
+		}
+	}
+	if n.forms != nil {
+		return position.AppendMixed(dst, w, n.forms, n.order)
+	}
+	return position.AppendID(dst, w, v.streams[0].ID, n.order)
+}
+
+// id encodes one position.
+func (v *view) id(w ringbuf.Vector) []byte { return v.appendID(nil, w, &naming{}) }
+
 // newEncoder returns an encoder of successive ids.
-func (v *view) newEncoder() *position.Encoder { return position.NewEncoder(v.ID) }
+func (v *view) newEncoder() *position.Encoder {
+	if len(v.streams) == 1 {
+		return position.NewEncoder(v.streams[0].ID)
+	}
+	return position.NewMixedEncoder(v.formOf)
+}
 
 // idOf returns the id of the position after an entry.
 func (v *view) idOf(e *ringbuf.Entry) []byte {
@@ -88,6 +135,21 @@ func (v *view) idOf(e *ringbuf.Entry) []byte {
 	n := &namedPosition{e, v.id(e.Vector())}
 	v.newest.Store(n)
 	return n.id
+}
+
+// coversTimes reports whether no time of w is lower than that of u, in streams
+// whose ids are times alone: shared ids that go back behind the client's own
+// would send it further back with every cut.
+func (v *view) coversTimes(w, u ringbuf.Vector) bool {
+	if !v.timed {
+		return true
+	}
+	for i := range u.Pos {
+		if w.Pos[i].Time < u.Pos[i].Time && v.formOf(u.Keys[i]) == position.Timestamp {
+			return false
+		}
+	}
+	return true
 }
 
 // lag is how long ago a record was made, in seconds, never negative.

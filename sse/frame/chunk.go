@@ -22,7 +22,7 @@ func Chunk(dst, body []byte) []byte {
 }
 
 // Private appends the event w under another id, as one chunk if chunked is set.
-func Private(dst, id []byte, w *ringbuf.Wire, chunked bool) []byte {
+func Private[ID []byte | string](dst []byte, id ID, w *ringbuf.Wire, chunked bool) []byte {
 	rest := w.Data()
 	if chunked {
 		dst = appendChunkHead(dst, len(eventID)+len(id)+len("\n")+len(rest))
