@@ -124,7 +124,7 @@ schema = "good.json"
 func TestDefaultsOfUnsupportedKeysAreAllowed(t *testing.T) {
 	small := testSystem()
 	small.Memory = 600 * mib // where the defaults are lower, those of the example are still good
-	mustParse(t, "[views]\nbytes = '64MiB'\n[replay]\ncache = '128MiB'\n"+oneStream, small)
+	mustParse(t, "[replay]\ncache = '128MiB'\n"+oneStream, small)
 	mustParse(t, `
 [server]
 max_connections_per_ip = 0
@@ -133,8 +133,6 @@ client_ip_header = "X-Forwarded-For"
 ui = true
 [kafka]
 rack = ""
-[views]
-bytes = "65536KiB"
 [replay]
 cache = 134217728
 max_age = 0

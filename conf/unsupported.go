@@ -28,7 +28,6 @@ var unsupported = []refused{
 	{key: "kafka.rack"},
 	{key: "kafka.tls", table: true},
 	{key: "kafka.sasl", table: true},
-	{key: "views.*"},
 	{key: "streams.*.access"},
 	{key: "streams.*.example"},
 	{key: "streams.*.schema"},
