@@ -157,10 +157,19 @@ func (w *world) grow(rng *rand.Rand) error {
 	return w.producer.grow(t)
 }
 
+// noticed is how long instances get to learn that a topic was created again:
+// they ask every second, and may meet an error.
+const noticed = 5 * time.Second
+
 // recreate deletes a topic and makes it anew, at once or after a while.
 func (w *world) recreate(rng *rand.Rand) error {
 	t := w.aTopic(rng)
 	w.trace.add("topic %s", t)
+	for _, in := range w.instances {
+		if !w.plan.splice {
+			in.cable.mend()
+		}
+	}
 	w.fate.recreate(t)
 	w.book.Recreated(t)
 	if err := w.kafka.DeleteTopic(t); err != nil {
@@ -171,6 +180,9 @@ func (w *world) recreate(rng *rand.Rand) error {
 	}
 	if err := w.kafka.CreateTopic(t, w.producer.partitions[t], nil); err != nil {
 		return err
+	}
+	if !w.plan.splice {
+		time.Sleep(noticed)
 	}
 	return w.producer.connect()
 }

@@ -13,8 +13,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// defaultSeeds is how many seeds an ordinary test run tries.
-const defaultSeeds = 20
+// defaultSeeds is how many seeds an ordinary test run tries: with the race
+// detector each takes a second of two processors.
+const defaultSeeds = 40
 
 // stuck is the real time after which a seed is taken to hang: simulated time
 // stands still while a goroutine waits for something that is not simulated, such

@@ -190,7 +190,7 @@ func (w *world) settle() error {
 		return true
 	})
 	for _, c := range w.clients {
-		if differs := c.Receipt().CheckAllowing(end, ledger.Gap); differs != nil {
+		if differs := c.Receipt().CheckAllowing(end, w.plan.allowed()...); differs != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w\n  at %v of %v, last id %s", c.name, differs, c.Receipt().Position(), end, c.LastEventID()))
 		}
 	}
