@@ -52,7 +52,7 @@ func (c *longPoll) own(known *sarama.Broker) (*sarama.Broker, error) {
 	b := c.brokers[known.ID()]
 	if b == nil || b.Addr() != known.Addr() {
 		if b != nil {
-			go b.Close() // waits for the request it is at
+			go func() { _ = b.Close() }() // waits for the request it is at
 		}
 		// Consumers compare ids, and NewBroker gives none.
 		var r sarama.MetadataResponse
