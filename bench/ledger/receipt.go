@@ -45,7 +45,7 @@ func (r *Receipt) Greeting(id []byte) {
 			r.greeted[string(e.topic)] = true
 		}
 		t := r.trackOfLocked(e)
-		if e.offset >= 0 && !t.started {
+		if e.offset >= 0 && !t.started && len(t.pending) == 0 { // else with the first event, once it is booked
 			t.begin(r.book.place(t.at, e.offset))
 		}
 	}
