@@ -42,11 +42,12 @@ type HistoryReader interface {
 
 // HistoryItem is one step of a HistoryReader.
 type HistoryItem struct {
-	Kind   ringbuf.Kind // Event; Gap; Advance, where there is nothing to deliver
-	Range  int          // index in the ranges given to Open
-	Offset int64        // of the record, or where a Gap or Advance begins
-	Next   int64        // the next offset to read behind it
-	Time   int64        // of an Event, Unix milliseconds, or ringbuf.NoTime
-	Value  []byte       // of an Event, checked and annotated
-	Reason string       // of a Gap
+	Kind   ringbuf.Kind  // Event; Gap; Advance, where there is nothing to deliver
+	Range  int           // index in the ranges given to Open
+	Offset int64         // of the record, or where a Gap or Advance begins
+	Next   int64         // the next offset to read behind it
+	Time   int64         // of an Event, Unix milliseconds, or ringbuf.NoTime
+	Value  []byte        // of an Event, checked and annotated
+	Wire   *ringbuf.Wire // the finished form of an Event or a Gap, where there is one already
+	Reason string        // of a Gap
 }

@@ -120,7 +120,7 @@ func (p *replay) run() error {
 		if err != nil || len(ranges) == 0 {
 			return err
 		}
-		r, err := p.f.view.History.Open(ranges)
+		r, err := p.f.view.open(ranges)
 		if err != nil {
 			return errTrouble
 		}
@@ -130,6 +130,14 @@ func (p *replay) run() error {
 			return err
 		}
 	}
+}
+
+// open returns a reader of ranges: from memory, or from Kafka.
+func (v *view) open(ranges []Range) (HistoryReader, error) {
+	if m := v.remember(ranges); m != nil {
+		return m, nil
+	}
+	return v.History.Open(ranges)
 }
 
 // ranges are what lies between the position and an entry above the ring's
@@ -233,6 +241,8 @@ func (p *replay) take(ctx context.Context, r HistoryReader) error {
 			return errAgain
 		case err == io.EOF:
 			return nil
+		case err == errReopen:
+			return err
 		case err != nil:
 			return errTrouble
 		}
@@ -299,9 +309,18 @@ func (p *replay) give(it *HistoryItem) (reopen bool) {
 		id := p.ids.Append(f.id[:0], p.u, -1, ringbuf.Pos{})
 		f.id = id
 		k, before := p.u.Keys[i], len(f.out)
-		f.out = f.lane.appendRecord(f.out, id, it.Value, f.view.streamOf(k).Format)
+		if it.Wire != nil {
+			f.out = f.lane.appendEvent(f.out, id, it.Wire)
+		} else {
+			f.out = f.lane.appendRecord(f.out, id, it.Value, f.view.streamOf(k).Format)
+		}
 		p.given = p.given.add(f.view, k.Topic, 1, len(f.out)-before)
 	case ringbuf.Gap:
+		if it.Wire != nil {
+			at.Next = it.Next
+			f.out = f.lane.appendNotice(f.out, it.Wire)
+			break
+		}
 		given := it.Next
 		if it.Reason == gapExpired {
 			if floor, _ := f.view.Ring.First(i); floor < given {

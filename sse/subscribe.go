@@ -141,7 +141,13 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, v *view, since *int64, ln lane)
 	if st.at != nil && since == nil && len(text) > 0 && id.Ours() {
 		v.starts.put(key, st)
 	}
-	if st.want != nil && st.want.deep && !s.cfg.LimitAsResponse && !v.answers(asking, st.want) {
+	if st.want == nil || !st.want.deep {
+		return st, nil
+	}
+	switch lacking := v.lacking(st.want); {
+	case v.remember(lacking) != nil:
+		st.from = fromRing
+	case !s.cfg.LimitAsResponse && !v.answers(asking, lacking):
 		return start{}, kafkaAway()
 	}
 	return st, nil
@@ -157,15 +163,24 @@ func oneLine(id []byte) []byte {
 	return b.Bytes()
 }
 
-// answers reports whether Kafka can be asked about what a position lacks.
-func (v *view) answers(ctx context.Context, w *want) bool {
+// lacking is what the ring does not hold of a position.
+func (v *view) lacking(w *want) (list []Range) {
 	for i := range w.pos {
 		if floor, _ := v.Ring.First(i); w.pos[i].Next < floor {
-			_, err := v.History.Earliest(ctx, w.keys[i].Topic, w.keys[i].Partition)
-			return err == nil || v.gone(ctx, w.keys[i].Topic)
+			list = append(list, Range{Key: w.keys[i], From: w.pos[i].Next, To: floor})
 		}
 	}
-	return true // the ring's partitions have changed
+	return list
+}
+
+// answers reports whether Kafka can be asked about what a position lacks.
+func (v *view) answers(ctx context.Context, lacking []Range) bool {
+	if len(lacking) == 0 {
+		return true // the ring's partitions have changed
+	}
+	k := lacking[0].Key
+	_, err := v.History.Earliest(ctx, k.Topic, k.Partition)
+	return err == nil || v.gone(ctx, k.Topic)
 }
 
 // lastEventID returns the position a request asks for, nil for none. The
