@@ -115,6 +115,9 @@ func (f *follower) begin(ask *asker) (*catchUp, error) {
 		}
 		look = false
 		c, err := f.view.catchUp(w)
+		if err == errBeforeRing && f.view.overtaken(w) {
+			err = errAgain
+		}
 		if err == errBeforeRing {
 			if err = f.replay(ask); err == nil {
 				continue
@@ -235,6 +238,17 @@ func (f *follower) lookUp(w *want) error {
 	}
 	w.absent = left
 	return f.due()
+}
+
+// overtaken reports whether the ring has left behind a partition that was
+// waiting for a time: it is found by that time again.
+func (v *view) overtaken(w *want) bool {
+	for i := range w.late {
+		if first, _ := v.Ring.First(i); w.pos[i].Next < first {
+			return true
+		}
+	}
+	return false
 }
 
 // lateIndex returns the index of an absent entry whose partition is known.

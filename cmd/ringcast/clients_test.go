@@ -12,6 +12,10 @@ import (
 	"github.com/ringcast/ringcast/bench/ledger"
 )
 
+// smallWindow is a receive buffer, bytes, that is full soon. Below it the kernel
+// lets a window that was closed for long open by a few bytes at a time only.
+const smallWindow = 32 << 10
+
 // url is the address of a stream.
 func (in *instance) url(stream string) string { return "http://" + in.addr + "/v2/stream/" + stream }
 

@@ -30,7 +30,7 @@ func TestFallingOutOfTheRing(t *testing.T) {
 		if c.URLs == nil {
 			c.URLs = []string{in.url("s")}
 		}
-		c.Book, c.Start, c.ReceiveBuffer, c.ReadSize = k.book, zero, 4096, 1500
+		c.Book, c.Start, c.ReceiveBuffer = k.book, zero, smallWindow
 		clients = append(clients, follow(t, c))
 	}
 	lines := rawLines(t, in)

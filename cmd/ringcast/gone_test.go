@@ -134,7 +134,7 @@ func TestKafkaGoesUnderReplay(t *testing.T) {
 	old := w.LastEventID()
 	k.produce("t", 0, records, 400)
 	k.complete(w)
-	c := follow(t, ledger.Config{URLs: []string{in.url("s")}, Book: k.book, LastEventID: old, ReceiveBuffer: 4096, ReadSize: 2048, StartPaused: true})
+	c := follow(t, ledger.Config{URLs: []string{in.url("s")}, Book: k.book, LastEventID: old, ReceiveBuffer: smallWindow, StartPaused: true})
 	eventually(t, patience, func() bool { return in.metric(`ringcast_replay_bytes_total`) > 200_000 }, func() string { return "nothing is read" })
 	failed := in.sum("ringcast_kafka_errors_total{")
 	k.down()

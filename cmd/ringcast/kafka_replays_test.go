@@ -133,7 +133,7 @@ func (s *scene) fallingOut() {
 	var clients []*follower
 	for _, mode := range []ledger.Mode{ledger.SSE, ledger.SSE10, ledger.NDJSON} {
 		for _, query := range []string{"", "?notices=event"} {
-			c := ledger.Config{URLs: []string{s.url(in) + query}, Mode: mode, Book: s.book, Start: s.zeros(topic, partitions), ReceiveBuffer: 4096, StartPaused: true}
+			c := ledger.Config{URLs: []string{s.url(in) + query}, Mode: mode, Book: s.book, Start: s.zeros(topic, partitions), ReceiveBuffer: smallWindow, StartPaused: true}
 			clients = append(clients, follow(s.t, c))
 		}
 	}

@@ -110,7 +110,7 @@ func (s *scene) compacted() {
 	}
 	const before = keys * rounds
 	// In the middle of a replay when the cleaner comes.
-	under := s.watch(one, ledger.Config{LastEventID: id(0), ReceiveBuffer: 4096, StartPaused: true})
+	under := s.watch(one, ledger.Config{LastEventID: id(0), ReceiveBuffer: smallWindow, StartPaused: true})
 	eventually(t, settleTime, func() bool { return one.metric(`ringcast_clients{state="replay"}`) == 1 }, func() string { return "no replay begins" })
 
 	log := func() (n []int64) {

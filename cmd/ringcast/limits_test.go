@@ -29,7 +29,7 @@ func stalled(t *testing.T, k *fake, in *instance, old string, n int) []*follower
 	t.Helper()
 	var list []*follower
 	for range n {
-		list = append(list, follow(t, ledger.Config{URLs: []string{in.url("s")}, Book: k.book, LastEventID: old, ReceiveBuffer: 4096, StartPaused: true}))
+		list = append(list, follow(t, ledger.Config{URLs: []string{in.url("s")}, Book: k.book, LastEventID: old, ReceiveBuffer: smallWindow, StartPaused: true}))
 	}
 	eventually(t, patience, func() bool { return in.metric(`ringcast_clients{state="replay"}`) == float64(n) }, func() string { return "not all clients are in replay" })
 	return list
