@@ -48,7 +48,7 @@ id = "offset"
 		instances = append(instances, in)
 		urls = append(urls, in.url([]string{"s,v", "v,first,s"}[i]))
 	}
-	h := startHoppers(t, k, urls, 6000)
+	h := startHoppers(t, k, urls, 6000, lag)
 	for produced := 0; produced < rings*hopRing || h.count.Load() < hops; {
 		h.paced(produced - lag)
 		var records []*kgo.Record
