@@ -129,7 +129,7 @@ func (r *Receipt) Gap(g GapNotice) {
 			}
 		}
 	}
-	t.pending = append(t.pending, arrival{gap: &g})
+	t.add(&g)
 	t.resolve(&r.report, false)
 }
 
@@ -139,7 +139,7 @@ func (r *Receipt) Rejoin() {
 	defer r.mu.Unlock()
 	for tp, t := range r.tracks {
 		if t.started {
-			t.pending = append(t.pending, arrival{gap: &GapNotice{Topic: tp.Topic, Partition: tp.Partition, Asked: -1, Given: -1}})
+			t.add(&GapNotice{Topic: tp.Topic, Partition: tp.Partition, Asked: -1, Given: -1})
 		}
 	}
 }
@@ -272,10 +272,10 @@ func (r *Receipt) track(tp TopicPartition) *track {
 	t := r.tracks[tp]
 	if t == nil {
 		t = newTrack(tp, r.book)
-		r.tracks[tp] = t
 		if r.greeted[tp.Topic] {
-			t.begin(r.book.place(tp, 0))
+			t.begin(r.firstLocked(tp))
 		}
+		r.tracks[tp] = t
 	}
 	return t
 }
@@ -287,9 +287,20 @@ func (r *Receipt) dueLocked(tp TopicPartition) *track {
 	}
 	t := newTrack(tp, r.book)
 	if r.greeted[tp.Topic] {
-		t.begin(r.book.place(tp, 0))
+		t.begin(r.firstLocked(tp))
 	}
 	return t
+}
+
+// firstLocked is the first place of a partition that was added, in the life of its topic that the client is in.
+func (r *Receipt) firstLocked(tp TopicPartition) spot {
+	first := r.book.place(tp, 0)
+	for other, t := range r.tracks {
+		if other.Topic == tp.Topic && t.started {
+			first.generation = min(first.generation, t.cursor.generation)
+		}
+	}
+	return first
 }
 
 func (r *Receipt) trackOfLocked(e vectorEntry) *track {

@@ -50,6 +50,7 @@ type arrival struct {
 	floor   int64 // position that the id before it claimed, -1: none
 	ceiling int64 // position in its own id, -1: none
 	gap     *GapNotice
+	to      spot // where the gap leads when the topic was created again: by the newest life when it came
 }
 
 func newTrack(at TopicPartition, book *Book) *track {
@@ -58,12 +59,17 @@ func newTrack(at TopicPartition, book *Book) *track {
 
 func (t *track) begin(s spot) { t.started, t.start, t.cursor = true, s, s }
 
+// add lets a gap wait for its turn.
+func (t *track) add(g *GapNotice) {
+	t.pending = append(t.pending, arrival{gap: g, to: t.book.place(t.at, g.Given)})
+}
+
 // untold takes what a greeting has done for told: the connection has ended before the notice came.
 func (t *track) untold(report *Report) {
 	if t.turn == nil {
 		return
 	}
-	t.pending = append(t.pending, arrival{gap: t.turn})
+	t.add(t.turn)
 	t.turn = nil
 	t.resolve(report, false)
 }
@@ -81,7 +87,7 @@ func (t *track) resolve(report *Report, force bool) {
 	done := 0
 	for _, a := range t.pending {
 		if a.gap != nil {
-			t.jump(l, a.gap, report)
+			t.jump(l, a, report)
 			done++
 			continue
 		}
@@ -161,7 +167,8 @@ func (t *track) miss(l *logBook, to spot) {
 }
 
 // jump moves the cursor as a gap notice says.
-func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
+func (t *track) jump(l *logBook, a arrival, report *Report) {
+	g := a.gap
 	if g.Given < 0 {
 		t.unplaced = true
 		return
@@ -173,7 +180,7 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 		return
 	case g.Reason == "recreated":
 		// Records of the new log that came under the old epoch, before the server noticed, come again.
-		to = t.book.place(t.at, g.Given)
+		to = a.to
 		t.rewind(l, to)
 		// Nothing of an old log comes any more.
 		jumped := len(t.missing)
