@@ -45,7 +45,7 @@ func (r *Receipt) Greeting(id []byte) {
 			r.greeted[string(e.topic)] = true
 		}
 		t := r.trackOfLocked(e)
-		if e.offset >= 0 && !t.started && len(t.pending) == 0 { // else with the first event, once it is booked
+		if e.offset >= 0 && !t.started && !t.floating && len(t.pending) == 0 { // else with the first event, once it is booked
 			t.begin(r.book.place(t.at, e.offset))
 		}
 	}
@@ -68,7 +68,7 @@ func (r *Receipt) turnLocked(id []byte) {
 		case renewed:
 			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "recreated"}
 			t.vector, t.timestamp, t.epoch = -1, -1, ""
-		case t.started && e.offset > max(t.vector, t.cursor.offset):
+		case t.floating && e.offset > max(t.vector, t.from), t.started && !t.floating && e.offset > max(t.vector, t.cursor.offset):
 			t.turn = &GapNotice{t.at.Topic, t.at.Partition, -1, e.offset, "expired"}
 		}
 		r.turned = r.turned || t.turn != nil
@@ -129,7 +129,7 @@ func (r *Receipt) Gap(g GapNotice) {
 			}
 		}
 	}
-	t.add(&g)
+	t.pending = append(t.pending, arrival{gap: &g})
 	t.resolve(&r.report, false)
 }
 
@@ -139,7 +139,7 @@ func (r *Receipt) Rejoin() {
 	defer r.mu.Unlock()
 	for tp, t := range r.tracks {
 		if t.started {
-			t.add(&GapNotice{Topic: tp.Topic, Partition: tp.Partition, Asked: -1, Given: -1})
+			t.pending = append(t.pending, arrival{gap: &GapNotice{Topic: tp.Topic, Partition: tp.Partition, Asked: -1, Given: -1}})
 		}
 	}
 }
@@ -157,10 +157,13 @@ func (r *Receipt) Expect(topic string, partition int32) (n int64, ok bool) {
 	defer r.mu.Unlock()
 	tp := TopicPartition{topic, partition}
 	t := r.tracks[tp]
-	if t == nil || !t.started {
+	if t == nil {
 		return 0, false
 	}
 	t.resolve(&r.report, false)
+	if t = t.landed(); !t.started {
+		return 0, false
+	}
 	r.book.log(tp).between(t.cursor, farthest, func(e entry) bool { n, ok = e.n, true; return false })
 	return n, ok
 }
@@ -243,6 +246,7 @@ func (r *Receipt) Check(end Positions) error {
 		for len(t.pending) > 0 {
 			t.resolve(&report, true)
 		}
+		t = t.landed()
 		offset, ok := end[tp]
 		t.audit(&report, r.book.place(tp, offset), ok)
 	}
@@ -273,7 +277,7 @@ func (r *Receipt) track(tp TopicPartition) *track {
 	if t == nil {
 		t = newTrack(tp, r.book)
 		if r.greeted[tp.Topic] {
-			t.begin(r.firstLocked(tp))
+			t.float(0)
 		}
 		r.tracks[tp] = t
 	}
@@ -282,25 +286,14 @@ func (r *Receipt) track(tp TopicPartition) *track {
 
 // dueLocked is the track of a partition of which nothing may have been heard yet; such a one is not kept.
 func (r *Receipt) dueLocked(tp TopicPartition) *track {
-	if t := r.tracks[tp]; t != nil {
-		return t
-	}
-	t := newTrack(tp, r.book)
-	if r.greeted[tp.Topic] {
-		t.begin(r.firstLocked(tp))
-	}
-	return t
-}
-
-// firstLocked is the first place of a partition that was added, in the life of its topic that the client is in.
-func (r *Receipt) firstLocked(tp TopicPartition) spot {
-	first := r.book.place(tp, 0)
-	for other, t := range r.tracks {
-		if other.Topic == tp.Topic && t.started {
-			first.generation = min(first.generation, t.cursor.generation)
+	t := r.tracks[tp]
+	if t == nil {
+		t = newTrack(tp, r.book)
+		if r.greeted[tp.Topic] {
+			t.float(0)
 		}
 	}
-	return first
+	return t.landed()
 }
 
 func (r *Receipt) trackOfLocked(e vectorEntry) *track {

@@ -32,7 +32,9 @@ type track struct {
 
 	// What arrived.
 	started     bool
-	unplaced    bool // a gap without a new position: the next event gives it
+	floating    bool  // due from the offset below in the life of its topic in which the next event is
+	from        int64 // while floating
+	unplaced    bool  // a gap without a new position: the next event gives it
 	start       spot
 	cursor      spot   // behind the last record that arrived in order
 	received    int64  // booked records that arrived, each counted once
@@ -50,7 +52,6 @@ type arrival struct {
 	floor   int64 // position that the id before it claimed, -1: none
 	ceiling int64 // position in its own id, -1: none
 	gap     *GapNotice
-	to      spot // where the gap leads when the topic was created again: by the newest life when it came
 }
 
 func newTrack(at TopicPartition, book *Book) *track {
@@ -59,9 +60,33 @@ func newTrack(at TopicPartition, book *Book) *track {
 
 func (t *track) begin(s spot) { t.started, t.start, t.cursor = true, s, s }
 
-// add lets a gap wait for its turn.
-func (t *track) add(g *GapNotice) {
-	t.pending = append(t.pending, arrival{gap: g, to: t.book.place(t.at, g.Given)})
+// float makes the partition due from an offset on, in the life of its topic in which the next event is: what the ledger
+// hears of a partition that was added, or of a topic that was created again, does not say which life that is.
+func (t *track) float(from int64) { t.floating, t.from = true, from }
+
+// land ends the floating in a life of the topic. What of it arrived before comes again, and nothing comes of an older one.
+func (t *track) land(l *logBook, generation int32) {
+	t.floating = false
+	if !t.started {
+		t.begin(spot{generation, t.from})
+		return
+	}
+	to := spot{max(generation, t.cursor.generation), t.from}
+	t.rewind(l, to)
+	jumped := len(t.missing)
+	t.missing = slices.DeleteFunc(t.missing, func(s spot) bool { return s.generation < to.generation })
+	t.excused += int64(jumped-len(t.missing)) + l.count(t.cursor, to)
+	t.cursor = to
+}
+
+// landed is t, or where it would be with the next event in the newest life of its topic.
+func (t *track) landed() *track {
+	if !t.floating || len(t.pending) > 0 {
+		return t
+	}
+	c := t.clone()
+	c.land(t.book.log(t.at), t.book.place(t.at, 0).generation)
+	return c
 }
 
 // untold takes what a greeting has done for told: the connection has ended before the notice came.
@@ -69,7 +94,7 @@ func (t *track) untold(report *Report) {
 	if t.turn == nil {
 		return
 	}
-	t.add(t.turn)
+	t.pending = append(t.pending, arrival{gap: t.turn})
 	t.turn = nil
 	t.resolve(report, false)
 }
@@ -87,7 +112,7 @@ func (t *track) resolve(report *Report, force bool) {
 	done := 0
 	for _, a := range t.pending {
 		if a.gap != nil {
-			t.jump(l, a, report)
+			t.jump(l, a.gap, report)
 			done++
 			continue
 		}
@@ -120,6 +145,9 @@ func (t *track) settle(l *logBook, a arrival, e entry, report *Report) {
 	}
 	if a.ceiling >= 0 && a.ceiling <= e.offset {
 		report.add(IDBehind, "%v@%d n=%d came with position %d", t.at, e.offset, e.n, a.ceiling)
+	}
+	if t.floating {
+		t.land(l, e.generation)
 	}
 	switch {
 	case !t.started:
@@ -167,25 +195,23 @@ func (t *track) miss(l *logBook, to spot) {
 }
 
 // jump moves the cursor as a gap notice says.
-func (t *track) jump(l *logBook, a arrival, report *Report) {
-	g := a.gap
+func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 	if g.Given < 0 {
 		t.unplaced = true
 		return
 	}
 	to := spot{t.cursor.generation, g.Given}
 	switch {
+	case g.Reason == "recreated":
+		// Records of the new log that came under the old epoch, before the server noticed, come again.
+		t.float(g.Given)
+		return
+	case t.floating:
+		t.from = max(t.from, g.Given)
+		return
 	case !t.started:
 		t.begin(to)
 		return
-	case g.Reason == "recreated":
-		// Records of the new log that came under the old epoch, before the server noticed, come again.
-		to = a.to
-		t.rewind(l, to)
-		// Nothing of an old log comes any more.
-		jumped := len(t.missing)
-		t.missing = slices.DeleteFunc(t.missing, func(s spot) bool { return s.generation < to.generation })
-		t.excused += int64(jumped - len(t.missing))
 	case g.Reason == "other_cluster" || g.Reason == "truncated":
 		// What was asked for is no place in this log.
 	default:
@@ -194,7 +220,7 @@ func (t *track) jump(l *logBook, a arrival, report *Report) {
 			t.cursor = asked
 		}
 	}
-	if to.less(t.cursor) && g.Reason != "truncated" && g.Reason != "other_cluster" && g.Reason != "recreated" {
+	if to.less(t.cursor) && g.Reason != "truncated" && g.Reason != "other_cluster" {
 		report.add(IDBehind, "gap of %v gives %d, delivered is up to %d", t.at, g.Given, t.cursor.offset)
 		return
 	}

@@ -40,7 +40,7 @@ func (f *fate) excuses(g ledger.GapNotice) string {
 		if g.Given > start {
 			return fmt.Sprintf("the log starts at %d", start)
 		}
-	case "recreated", "partition_gone": // for as long as it was away
+	case "recreated", "partition_gone", "truncated": // while it was away, and before its new id was seen
 		if f.recreated[g.Topic] == 0 {
 			return "the topic was never created again"
 		}
