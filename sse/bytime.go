@@ -2,6 +2,7 @@ package sse
 
 import (
 	"io"
+	"math"
 
 	"github.com/ringcast/ringcast/ringbuf"
 )
@@ -14,31 +15,42 @@ func (c *completion) placeTime(i int, ms int64, delivered bool) error {
 		return c.placeEarliest(i)
 	}
 	e, ok := c.view.Ring.LocateTime(i, ms)
-	if !ok || e == nil && c.cold {
-		return c.askTime(i, e, ms, delivered)
-	}
-	if e == nil {
+	switch {
+	case !ok || e == nil && c.cold:
+		return c.askTime(i, ms, delivered, e)
+	case e == nil:
 		c.placeLate(i, ms, delivered)
-		return nil
-	}
-	c.want.pos[i] = ringbuf.Pos{Next: e.Offset, Time: ms}
-	if _, whole := c.view.Ring.First(i); delivered {
-		c.skipHeld(i, e, ms, whole)
+	default:
+		_, all := c.view.Ring.First(i)
+		c.placeEntry(i, e, ms, delivered, all)
 	}
 	return nil
 }
 
-// skipHeld is skipDelivered for a partition that stands at the record e of the
-// ring. whole says that Kafka has nothing older than the ring.
-func (c *completion) skipHeld(i int, e *ringbuf.Entry, ms int64, whole bool) {
-	switch first, _ := c.view.Ring.First(i); {
-	case e.Time == ms:
-		if !c.again(i, e) {
-			c.want.pos[i].Next++
-		}
-	case whole && first > 0 && c.view.Ring.Record(i, first) == e:
+// placeEntry starts a partition at e, the first record that is left with a time
+// of at least ms. all: Kafka has none that is older than those of the ring.
+func (c *completion) placeEntry(i int, e *ringbuf.Entry, ms int64, delivered, all bool) {
+	c.want.pos[i] = timed(e.Offset, ms, delivered)
+	first, _ := c.view.Ring.First(i)
+	oldest := all && first > 0 && c.view.Ring.Record(i, first) == e
+	switch {
+	case !delivered:
+	case oldest && e.Time > ms:
 		c.notice(i, -1, gapExpired)
+	case oldest:
+		// Another one of ms, the one that was delivered, may have expired.
+	case e.Time == ms && !c.again(i, e):
+		c.want.pos[i].Next = e.Offset + 1
 	}
+}
+
+// timed is a position before the records of ms. Ids of times alone say which
+// millisecond was delivered last.
+func timed(offset, ms int64, delivered bool) ringbuf.Pos {
+	if !delivered {
+		ms--
+	}
+	return ringbuf.Pos{Next: offset, Time: ms}
 }
 
 // placeLate starts a partition at the live end: it has no record of ms or later.
@@ -50,81 +62,83 @@ func (c *completion) placeLate(i int, ms int64, delivered bool) {
 	}
 }
 
-// askTime is placeTime by Kafka's answer. e is where the ring's own times reach
-// ms: what Kafka has lost may still be there.
-func (c *completion) askTime(i int, e *ringbuf.Entry, ms int64, delivered bool) error {
+// askTime is placeTime by Kafka's answer. e is what the ring has, or nil: it may
+// hold what Kafka has lost.
+func (c *completion) askTime(i int, ms int64, delivered bool, e *ringbuf.Entry) error {
 	h, k := c.view.History, c.want.keys[i]
 	if c.ctx == nil || h == nil {
 		return errNeedsKafka
 	}
-	offset, found, err := h.At(c.ctx, k.Topic, k.Partition, ms)
-	if err != nil && !c.view.gone(c.ctx, k.Topic) {
-		return errNeedsKafka
-	}
-	found = found && err == nil
-	if held := c.held(i, e, ms); held != nil && (!found || held.Offset < offset) {
-		c.want.pos[i] = ringbuf.Pos{Next: held.Offset, Time: ms}
-		if delivered {
-			c.skipHeld(i, held, ms, true)
+	if e != nil && (int(e.Part) != i || e.Kind != ringbuf.Event) {
+		// The record of that time has been evicted, and what the ring has comes
+		// behind it: all of it, where that record was delivered.
+		first, _ := c.view.Ring.First(i)
+		for e = c.view.Ring.Record(i, first); e != nil && e.Time < ms && !delivered; {
+			e = c.view.Ring.Record(i, e.Offset+1)
 		}
-		return nil
 	}
-	if !found {
+	offset, found, err := h.At(c.ctx, k.Topic, k.Partition, ms)
+	if err != nil && c.view.gone(c.ctx, k.Topic) {
+		found, err = false, nil
+	}
+	switch {
+	case err != nil:
+		return errNeedsKafka
+	case e != nil && (!found || e.Offset < offset):
+		c.placeEntry(i, e, ms, delivered, true)
+		return nil
+	case !found:
 		c.placeLate(i, ms, delivered)
 		return nil
 	}
-	c.want.pos[i] = ringbuf.Pos{Next: offset, Time: ms}
+	c.want.pos[i] = timed(offset, ms, delivered)
 	if delivered {
-		return c.skipDelivered(i, ms)
+		return c.behindOnly(i, offset, ms)
 	}
 	return nil
 }
 
-// held returns the first record of partition i in the ring, from e on, with a
-// time of at least ms.
-func (c *completion) held(i int, e *ringbuf.Entry, ms int64) *ringbuf.Entry {
-	if e != nil && (e.Kind != ringbuf.Event || int(e.Part) != i) {
-		e = c.view.Ring.Record(i, e.At(i).Next)
+// oldest reports whether the first record that Kafka still has is the one at a
+// position, and others have expired.
+func (c *completion) oldest(i int) (bool, error) {
+	k := c.want.keys[i]
+	earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition)
+	if err != nil || earliest == 0 {
+		return false, err
 	}
-	for e != nil && e.Time < ms {
-		e = c.view.Ring.Record(i, e.Offset+1)
-	}
-	return e
+	first, found, err := c.view.History.At(c.ctx, k.Topic, k.Partition, 0)
+	return found && first == c.want.pos[i].Next, err
 }
 
-// skipDelivered moves partition i, which stands at the first record with a time
-// of at least ms, behind it if it is the only one of ms. Where there is none of
-// ms the client's last record has expired, and perhaps more with it.
-func (c *completion) skipDelivered(i int, ms int64) error {
-	k, p := c.want.keys[i], &c.want.pos[i]
+// behindOnly moves a position, which is that of the first record whose time is
+// ms or later, behind that record if it is the only one of ms.
+func (c *completion) behindOnly(i int, first, ms int64) error {
+	k := c.want.keys[i]
 	to, found, err := c.view.History.At(c.ctx, k.Topic, k.Partition, ms+1)
 	if err != nil {
 		return errNeedsKafka
 	}
 	if !found {
-		to = c.live.Pos[i].Next
+		// This instance may not have come to that record itself.
+		to = max(c.live.Pos[i].Next, first+1)
+		if end, past, err := c.view.Source.PastEnd(c.ctx, k.Topic, k.Partition, math.MaxInt64); err == nil && past {
+			to = end
+		}
 	}
-	if to > p.Next {
-		p.Next, err = c.behindOnly(i, p.Next, to, ms)
-		return err
-	}
-	earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition)
-	if err != nil {
+	oldest, err := c.oldest(i)
+	switch {
+	case err != nil:
 		return errNeedsKafka
-	}
-	if p.Next <= earliest {
+	case oldest && to <= first:
 		c.notice(i, -1, gapExpired)
+		return nil
+	case oldest, to <= first:
+		// Another one of ms, the one that was delivered, may have expired.
+		return nil
 	}
-	return nil
-}
-
-// behindOnly returns the offset behind the one record in [first, to) whose time
-// is ms, or first itself if there are several, or none.
-func (c *completion) behindOnly(i int, first, to, ms int64) (int64, error) {
-	k := c.want.keys[i]
 	r, err := c.view.History.Open([]Range{{Stream: c.view.streamOf(k).Name, Key: k, From: first, To: to}})
 	if err != nil {
-		return 0, errNeedsKafka
+		return errNeedsKafka
 	}
 	defer r.Close()
 	only := int64(-1)
@@ -134,19 +148,22 @@ func (c *completion) behindOnly(i int, first, to, ms int64) (int64, error) {
 			break
 		}
 		if err != nil {
-			return 0, errNeedsKafka
+			return errNeedsKafka
 		}
 		for x := range n {
 			switch it := r.Item(x); {
+			case it.Kind == ringbuf.Gap && it.Reason == gapExpired:
+				return nil // while it was looked at
 			case it.Kind != ringbuf.Event || it.Time != ms:
 			case only >= 0:
-				return first, nil
+				return nil
 			default:
 				only = it.Next
 			}
 		}
 	}
-	return max(first, only), nil
+	c.want.pos[i].Next = max(first, only)
+	return nil
 }
 
 // again reports whether another record of the partition carries the time of e,

@@ -3,6 +3,7 @@ package sse
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -211,6 +212,11 @@ func (c *completion) place(i int) error {
 	if e == nil {
 		return c.placeUnnamed(i)
 	}
+	if c.unfound(i, e) {
+		c.want.pos[i] = c.live.Pos[i]
+		c.want.keep(i, *e, unfound)
+		return nil
+	}
 	asked := e.Offset
 	if !e.HasOffset {
 		asked = -1
@@ -264,13 +270,28 @@ func (c *completion) place(i int) error {
 		// keep the client private until the partition speaks; its offset is exact.
 		p.Time = e.Timestamp - 1
 	}
+	c.placeOffset(i, p)
+	return nil
+}
+
+// placeOffset starts a partition at an offset.
+func (c *completion) placeOffset(i int, p ringbuf.Pos) {
 	c.want.pos[i] = p
 	if first, ok := c.view.Ring.First(i); ok && p.Next < first {
 		// Older than Kafka and the ring hold, and nothing lies between.
 		c.want.pos[i].Next = first
 		c.notice(i, p.Next, gapExpired)
 	}
-	return nil
+}
+
+// unfound reports whether an entry is of a topic that the id's maker had and this
+// instance has not found. It may be gone, or another may come under its name,
+// for which the offset means nothing.
+func (c *completion) unfound(i int, e *position.Entry) bool {
+	_, here, _ := strings.Cut(c.want.keys[i].Epoch, ".")
+	_, there, _ := strings.Cut(e.Epoch, ".")
+	return c.ours && here == "-" && there != "-" && c.live.Pos[i].Next == 0 && !(e.HasOffset && e.Offset == 0) &&
+		match(e.Epoch, c.want.keys[i].Epoch) == sameEpoch
 }
 
 // newest makes sure that this instance knows the newest life of a topic of which
@@ -312,12 +333,7 @@ func (c *completion) placeUnnamed(i int) error {
 		return c.placeTime(i, *c.since, false)
 	case c.topic[k.Topic] == sameEpoch || c.topic[k.Topic] == otherTopic:
 		// Added since: from its first record.
-		if err := c.placeEarliest(i); err != nil {
-			return err
-		}
-		if c.want.pos[i].Next > 0 {
-			c.notice(i, 0, gapExpired)
-		}
+		c.placeOffset(i, ringbuf.Pos{Next: 0, Time: ringbuf.NoTime})
 		return nil
 	case c.time < 0:
 		c.want.pos[i] = c.live.Pos[i]
@@ -403,16 +419,25 @@ func (w *want) entries() position.ID {
 	return id
 }
 
+// unfound is the record time waited for where the topic itself is.
+const unfound = math.MaxInt64
+
 // wait notes that partition i cannot be placed before the ring has a record of
 // at least ms, Unix milliseconds.
 func (w *want) wait(i int, ms int64) {
+	k := w.keys[i]
+	// The offset is for ids that need one: nothing below it is lacking.
+	w.keep(i, position.Entry{Topic: k.Topic, Partition: k.Partition, Offset: w.pos[i].Next, Timestamp: ms + 1, HasTime: true, Epoch: k.Epoch}, ms)
+}
+
+// keep keeps the entry of partition i as it is until the ring has a record of
+// at least ms, or the topic is found.
+func (w *want) keep(i int, e position.Entry, ms int64) {
 	if w.late == nil {
 		w.late = make(map[int]int64)
 	}
 	w.late[i] = ms
-	k := w.keys[i]
-	// The offset is for ids that need one: nothing below it is lacking.
-	w.absent = append(w.absent, position.Entry{Topic: k.Topic, Partition: k.Partition, Offset: w.pos[i].Next, Timestamp: ms + 1, HasTime: true, Epoch: k.Epoch})
+	w.absent = append(w.absent, e)
 }
 
 // vector is the want as a vector, absent partitions included.

@@ -175,17 +175,8 @@ func (sh *shard) demote(i uint32) {
 func (sh *shard) begin(i uint32, w *want) {
 	c := &sh.clients[i]
 	l := c.lag
-	s, err := start{}, errAgain
-	if len(w.absent) == 0 {
-		s, err = c.group.view.settle(w, c.lane)
-	}
-	if err == errAgain {
-		s, err = c.group.view.again(w, c.lane)
-	}
-	switch {
-	case err == errNeedsKafka:
-		s = start{want: w} // connected already, so it waits
-	case err != nil:
+	s, err := c.group.view.place(w, c.lane)
+	if err != nil {
 		sh.end(i, closedSlow)
 		return
 	}

@@ -215,8 +215,9 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 func (f *follower) lookUp(w *want) error {
 	var left []position.Entry
 	for _, e := range w.absent {
-		if i, ok := w.lateIndex(&e); ok {
-			if f.comes(w, i) {
+		i, late := w.lateIndex(&e)
+		if late && w.late[i] != unfound {
+			if f.comes(w.keys[i], w.pos[i].Next) {
 				left = append(left, e)
 			} else {
 				delete(w.late, i) // it starts at the live end
@@ -229,6 +230,9 @@ func (f *follower) lookUp(w *want) error {
 		if err != nil || exists && int(e.Partition) < n {
 			left = append(left, e)
 			continue
+		}
+		if late {
+			delete(w.late, i) // what comes under this name is read from its first record
 		}
 		asked := e.Offset
 		if !e.HasOffset {
@@ -261,14 +265,20 @@ func (w *want) lateIndex(e *position.Entry) (int, bool) {
 	return 0, false
 }
 
-// comes reports whether partition i may still bring a record that the client
-// has been given elsewhere: not if the log ends where this instance stands.
-func (f *follower) comes(w *want, i int) bool {
+// comes reports whether a partition may still bring a record that the client has
+// been given elsewhere: not if the log ends at next, where this instance stands.
+func (f *follower) comes(k ringbuf.Key, next int64) bool {
 	ctx, cancel := f.askContext()
 	defer cancel()
-	k := w.keys[i]
-	_, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, w.pos[i].Next+1)
+	_, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, next+1)
 	return !past && (err == nil || !f.view.gone(ctx, k.Topic))
+}
+
+// deleted reports whether there is no such topic, by Kafka's word.
+func (f *follower) deleted(topic string) bool {
+	ctx, cancel := f.askContext()
+	defer cancel()
+	return f.view.gone(ctx, topic)
 }
 
 // askEnd asks the leaders of the partitions in which the client is ahead
@@ -278,13 +288,21 @@ func (f *follower) askEnd(c *catchUp) error {
 	var notices []ringbuf.Notice
 	for i := range c.u.Pos {
 		next := c.u.Pos[i].Next
+		k := c.u.Keys[i]
 		if i < len(c.w.Pos) && c.w.Pos[i].Next >= next {
+			if c.timeAhead(i) && !f.comes(k, c.w.Pos[i].Next) {
+				c.u.Pos[i].Time = c.w.Pos[i].Time
+			}
 			continue
 		}
-		k := c.u.Keys[i]
 		ctx, cancel := f.askContext()
 		end, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, next)
 		cancel()
+		if err != nil && i < len(c.w.Pos) && f.deleted(k.Topic) {
+			// Nothing comes any more that it could have been given already.
+			c.u.Pos[i].Next = c.w.Pos[i].Next
+			continue
+		}
 		if err != nil || !past {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,7 +105,8 @@ func (w *want) whole() ringbuf.Vector {
 			p.Time = e.Timestamp - 1
 		}
 		if known, late := w.lateIndex(e); late {
-			u.Pos[known] = p
+			u.Keys = slices.Clone(u.Keys)
+			u.Keys[known].Epoch, u.Pos[known] = e.Epoch, p
 			continue
 		}
 		u.Keys = append(u.Keys, ringbuf.Key{Topic: e.Topic, Partition: e.Partition, Epoch: e.Epoch})

@@ -130,6 +130,22 @@ func (v *view) again(w *want, ln lane) (start, error) {
 	}
 }
 
+// place starts the position of a client that is connected: what has to be asked
+// of Kafka waits, in want.
+func (v *view) place(w *want, ln lane) (start, error) {
+	s, err := start{}, errAgain
+	if len(w.absent) == 0 {
+		s, err = v.settle(w, ln)
+	}
+	if err == errAgain {
+		s, err = v.again(w, ln)
+	}
+	if err == errNeedsKafka {
+		return start{want: w}, nil
+	}
+	return s, err
+}
+
 // settle finds the entry at which a position joins the shared bytes, and what
 // it has to be sent privately until then. While the position is ahead, or the
 // ring has left it behind, want is set instead.
@@ -188,6 +204,7 @@ type catchUp struct {
 	w    ringbuf.Vector // the ring's position after at
 	at   *ringbuf.Entry // taken last; nil before the oldest entry
 	next uint64         // sequence to take next
+	from []int64        // where it began, by partition
 	// known is the newest sequence with which u.Keys were compared. Entries up
 	// to it may know fewer partitions than the client, and an id that left one
 	// out would have it read again from its first record.
@@ -213,7 +230,7 @@ func (v *view) catchUp(w *want) (*catchUp, error) {
 	if !ok {
 		return nil, errBeforeRing
 	}
-	c := &catchUp{view: v, next: seq, known: newest.Seq, u: ringbuf.Vector{Keys: w.keys, Pos: append([]ringbuf.Pos(nil), w.pos...)}}
+	c := &catchUp{view: v, next: seq, from: next, known: newest.Seq, u: ringbuf.Vector{Keys: w.keys, Pos: append([]ringbuf.Pos(nil), w.pos...)}}
 	if seq > v.Ring.Tail() {
 		c.at = v.Ring.At(seq - 1)
 	} else if e := v.Ring.At(seq); e != nil && e.Kind == ringbuf.Epoch {
@@ -234,7 +251,7 @@ func (v *view) catchUp(w *want) (*catchUp, error) {
 // the shared bytes behind at are exactly what is missing. Errors are errHead
 // and errAgain.
 func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
-	if c.at != nil && c.w.Covers(c.u) && c.view.coversTimes(c.w, c.u) {
+	if c.at != nil && c.w.Covers(c.u) && c.coversTimes() {
 		return dst, true, nil
 	}
 	e := c.view.Ring.At(c.next)
@@ -260,8 +277,9 @@ func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
 		return dst, false, nil
 	}
 	for i, p := range c.w.Pos {
-		c.u.Pos[i].Next = max(c.u.Pos[i].Next, p.Next)
-		c.u.Pos[i].Time = max(c.u.Pos[i].Time, p.Time)
+		if u := &c.u.Pos[i]; u.Next <= p.Next { // else the time is that of an older position
+			*u = ringbuf.Pos{Next: p.Next, Time: max(u.Time, p.Time)}
+		}
 	}
 	if e.Kind == ringbuf.Gap {
 		return ln.appendNotice(dst, &e.Wire), false, nil
@@ -277,6 +295,32 @@ func (c *catchUp) step(dst []byte, ln lane) (_ []byte, joined bool, _ error) {
 // sameKeys reports whether two slices of a ring's keys are one and the same.
 func sameKeys(a, b []ringbuf.Key) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// coversTimes reports whether shared ids, where they are times alone, do not go
+// back behind the client's own: they would send it further back with every cut.
+func (c *catchUp) coversTimes() bool {
+	if !c.view.timed {
+		return true
+	}
+	for i := range c.u.Pos {
+		if c.timeAhead(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// timeAhead reports whether the client's time of partition i is one that the
+// ring still comes to. Where the ring knows none ids carry the offset. Times may
+// go back: at the end of the ring, what it has read since the client began does
+// not bring that time any more.
+func (c *catchUp) timeAhead(i int) bool {
+	w := c.w.Pos[i]
+	if w.Time >= c.u.Pos[i].Time || w.Time == ringbuf.NoTime || c.view.formOf(c.u.Keys[i]) != position.Timestamp {
+		return false
+	}
+	return c.next <= c.view.Ring.Head() || i < len(c.from) && w.Next <= c.from[i]
 }
 
 // startCache remembers the starts of ids, so that a herd with one id costs one

@@ -137,21 +137,6 @@ func (v *view) idOf(e *ringbuf.Entry) []byte {
 	return n.id
 }
 
-// coversTimes reports whether no time of w is lower than that of u, in streams
-// whose ids are times alone: shared ids that go back behind the client's own
-// would send it further back with every cut.
-func (v *view) coversTimes(w, u ringbuf.Vector) bool {
-	if !v.timed {
-		return true
-	}
-	for i := range u.Pos {
-		if w.Pos[i].Time < u.Pos[i].Time && v.formOf(u.Keys[i]) == position.Timestamp {
-			return false
-		}
-	}
-	return true
-}
-
 // lag is how long ago a record was made, in seconds, never negative.
 func lag(e *ringbuf.Entry, now time.Time) float64 {
 	return max(0, now.Sub(time.UnixMilli(e.Time)).Seconds())
