@@ -54,7 +54,7 @@ func TestFallingOutOfTheRing(t *testing.T) {
 		if n := in.metric("ringcast_replay_bytes_total"); n <= read {
 			t.Errorf("round %d: nothing was read from Kafka", round)
 		}
-		in.noPrivate()
+		in.privateAtMost(1) // lines has not read anything yet
 		k.scatterOver(partitions, 10)
 		k.complete(append(clients, reader)...)
 	}
@@ -64,4 +64,5 @@ func TestFallingOutOfTheRing(t *testing.T) {
 		}
 	}
 	lines.complete(k)
+	in.noPrivate()
 }
