@@ -1,0 +1,114 @@
+//go:build clients
+
+package main
+
+import (
+	"bufio"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// cutBytes is how many bytes of a response pass at most.
+const cutBytes = 20_000
+
+// cutter is a proxy that sends each connection to one of its servers and cuts
+// it after a random byte of the response.
+type cutter struct {
+	t       *testing.T
+	l       net.Listener
+	servers []string
+	bare    bool // asks in HTTP/1.0, so that the answers end where the connection does
+	running sync.WaitGroup
+	cuts    atomic.Int64
+}
+
+func newCutter(t *testing.T, bare bool, servers ...string) *cutter {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{t: t, l: l, servers: servers, bare: bare}
+	c.running.Go(c.accept)
+	t.Cleanup(func() {
+		l.Close()
+		c.running.Wait()
+	})
+	return c
+}
+
+func (c *cutter) addr() string { return c.l.Addr().String() }
+
+func (c *cutter) accept() {
+	for {
+		conn, err := c.l.Accept()
+		if err != nil {
+			return
+		}
+		c.running.Go(func() {
+			defer conn.Close()
+			c.pass(conn.(*net.TCPConn))
+		})
+	}
+}
+
+// pass carries one request and its answer, as far as that goes.
+func (c *cutter) pass(client *net.TCPConn) {
+	server, err := net.Dial("tcp", c.servers[rand.N(len(c.servers))])
+	if err != nil {
+		c.t.Errorf("cannot reach a server: %v", err)
+		return
+	}
+	defer server.Close()
+	request := bufio.NewReader(client)
+	var head strings.Builder
+	for line := ""; line != "\r\n"; {
+		if line, err = request.ReadString('\n'); err != nil {
+			return
+		}
+		if c.bare {
+			line = strings.Replace(line, " HTTP/1.1\r\n", " HTTP/1.0\r\n", 1)
+		}
+		head.WriteString(line)
+	}
+	if _, err := io.WriteString(server, head.String()); err != nil {
+		return
+	}
+	c.running.Go(func() { // the client's end is the end
+		_, _ = io.Copy(io.Discard, request)
+		server.Close()
+	})
+	c.copy(client, bufio.NewReaderSize(server, 64<<10))
+}
+
+// copy passes a random number of bytes on.
+func (c *cutter) copy(client *net.TCPConn, answer *bufio.Reader) {
+	var last byte
+	for left := 1 + rand.N(cutBytes); left > 0; {
+		if _, err := answer.Peek(1); err != nil {
+			return
+		}
+		some, _ := answer.Peek(min(left, answer.Buffered()))
+		if _, err := client.Write(some); err != nil {
+			return
+		}
+		last = some[len(some)-1]
+		left -= len(some)
+		_, _ = answer.Discard(len(some))
+	}
+	// Between the two line ends of an event sseclient takes it for whole and keeps
+	// the id of before: it comes again, whatever a server sends.
+	if next, err := answer.Peek(1); err != nil || last == '\n' && next[0] == '\n' {
+		if _, err := client.Write(next); err != nil {
+			return
+		}
+	}
+	if c.cuts.Add(1)%2 == 0 {
+		_ = client.SetLinger(0) // a reset
+	}
+}
