@@ -39,9 +39,32 @@ func (c *completion) placeEntry(i int, e *ringbuf.Entry, ms int64, delivered, al
 		c.notice(i, -1, gapExpired)
 	case oldest:
 		// Another one of ms, the one that was delivered, may have expired.
+	case e.Time >= ms && c.behindGap(i, e):
+		// The same of one that this instance never had.
 	case e.Time == ms && !c.again(i, e):
 		c.want.pos[i].Next = e.Offset + 1
 	}
+}
+
+// behindGap reports whether e comes right behind a gap of its partition, and
+// starts the partition before it.
+func (c *completion) behindGap(i int, e *ringbuf.Entry) bool {
+	before := e.Before().Pos
+	if i >= len(before) {
+		return false
+	}
+	want := make([]int64, i+1)
+	for p := range want {
+		want[p] = math.MaxInt64
+	}
+	want[i] = before[i].Next - 1
+	seq, _ := c.view.Ring.Locate(want)
+	g := c.view.Ring.At(seq)
+	if g == nil || g.Seq >= e.Seq || g.Kind != ringbuf.Gap || int(g.Part) != i {
+		return false
+	}
+	c.want.pos[i].Next = g.Before().Pos[i].Next
+	return true
 }
 
 // timed is a position before the records of ms. Ids of times alone say which

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -31,24 +32,25 @@ type modelClient struct {
 
 // modelVisit is one connection.
 type modelVisit struct {
-	client   *modelClient
-	in       *modelInstance
-	name     string
-	lane     lane
-	asked    *position.ID
-	since    *int64
-	page     modelPage
-	gens     map[string]int // of the topics, when it began
-	parts    map[string]int // partitions that they had then
-	gaps     int
-	gone     bool // for good; guarded by the world's mu
-	answered bool // the request was
-	noted    bool // the world knows
-	refused  *refusal
-	start    start
-	conn     *modelConn
-	shard    *modelShard // nil: a follower has it
-	parser   modelParser
+	client    *modelClient
+	in        *modelInstance
+	name      string
+	lane      lane
+	asked     *position.ID
+	since     *int64
+	page      modelPage
+	gens      map[string]int // of the topics, when it began
+	parts     map[string]int // partitions that they had then
+	kafkaGens map[string]int
+	gaps      int
+	gone      bool // for good; guarded by the world's mu
+	answered  bool // the request was
+	noted     bool // the world knows
+	refused   *refusal
+	start     start
+	conn      *modelConn
+	shard     *modelShard // nil: a follower has it
+	parser    modelParser
 }
 
 func (v *modelVisit) fail(format string, args ...any) {
@@ -66,6 +68,7 @@ func (v *modelVisit) request(s *Server) {
 		ctx.Request.Header.Set("Last-Event-ID", v.client.lastID)
 	}
 	st, refused := s.begin(ctx, v.in.view, v.since, v.lane)
+	v.client.world.meet()
 	v.start, v.refused = st, refused
 	if refused == nil {
 		v.accept(s, ctx)
@@ -99,8 +102,8 @@ func (v *modelVisit) accept(s *Server, ctx *fasthttp.RequestCtx) {
 type modelConn struct {
 	visit  *modelVisit
 	closed chan struct{}
-	cut    bool // the client takes only a part of the write under way
-	over   bool
+	cut    atomic.Bool // the client takes only a part of the write under way
+	over   atomic.Bool
 	begun  bool
 }
 
@@ -111,9 +114,9 @@ func (c *modelConn) Write(b []byte) (int, error) {
 	}
 	x, ok := c.visit.client.world.pass("is written to")
 	switch {
-	case c.over, !ok:
+	case c.over.Load(), !ok:
 		return 0, net.ErrClosed
-	case c.cut:
+	case c.cut.Load():
 		c.visit.parser.take(c.visit, b[:int(x%uint64(len(b)+1))])
 		return 0, net.ErrClosed
 	}
@@ -127,8 +130,7 @@ func (c *modelConn) Read([]byte) (int, error) {
 }
 
 func (c *modelConn) Close() error {
-	if !c.over {
-		c.over = true
+	if !c.over.Swap(true) {
 		close(c.closed)
 	}
 	return nil

@@ -236,9 +236,13 @@ func (in *modelInstance) live(part int) int64 {
 	return max(in.ring.Newest().At(part).Next, in.target[part])
 }
 
-func (in *modelInstance) Warm() bool { return !in.cold }
+func (in *modelInstance) Warm() bool {
+	in.world.meet()
+	return !in.cold
+}
 
 func (in *modelInstance) Live() (ringbuf.Vector, bool) {
+	in.world.meet()
 	v := in.ring.Newest().Vector()
 	for part := range v.Pos {
 		if v.Pos[part].Next < in.target[part] {

@@ -140,6 +140,7 @@ func (h modelHistory) Earliest(_ context.Context, topic string, part int32) (int
 }
 
 func (h modelHistory) Open(ranges []Range) (HistoryReader, error) {
+	h.in.world.meet()
 	r := &modelReader{h: h, ranges: slices.Clone(ranges)}
 	for _, g := range ranges {
 		seen := h.in.topic(g.Key.Topic)

@@ -185,11 +185,13 @@ func (v *modelVisit) repeatFrom(k modelKey, ms int64) int64 {
 		back = back || l.records[o].time < l.records[o-1].time
 	}
 	// Behind what has expired, or was too large, nothing tells what else carried it.
-	oldest := l.start
-	for oldest < first && l.records[oldest].kind != goodRecord {
-		oldest++
+	oldest, gap := l.start, l.start > 0
+	for o := l.start; o < l.behindFirst(ms)-1; o++ {
+		if kind := l.records[o].kind; kind != markerRecord && kind != badRecord {
+			oldest, gap = o, kind == largeRecord
+		}
 	}
-	if l.carry(ms) == 1 && !back && (oldest == 0 || oldest < first) {
+	if l.carry(ms) == 1 && !back && !gap && (oldest == 0 || oldest < first) {
 		return next
 	}
 	first, _ = l.at(0, ms) // Kafka knows the times of bad ones too
@@ -205,8 +207,11 @@ func entryOf(id *position.ID, topic string, part int32) *position.Entry {
 	return nil
 }
 
-// key names a partition as an instance knows it.
+// key names a partition as an instance knows it, or will.
 func (in *modelInstance) key(s *modelSeen, p int) modelKey {
+	if t := in.kafka.topics[s.name]; s.gen == 0 && t.exists {
+		return modelKey{in.kafka.tag, s.name, t.gen, int32(p)}
+	}
 	return modelKey{in.kafka.tag, s.name, s.gen, int32(p)}
 }
 
@@ -348,7 +353,7 @@ func (v *modelVisit) gap(n ringbuf.Notice) {
 		}
 		v.gens[s.name] = s.gen
 		n.Asked = v.page.next[k]
-		if l != nil {
+		if t := in.kafka.topics[n.Topic]; l != nil && v.kafkaGens[n.Topic] == t.gen {
 			if o := good(l.start); o >= 0 {
 				v.fail("FALSE: %+v, and %d is there", n, o)
 			}
@@ -386,6 +391,13 @@ func (v *modelVisit) gap(n ringbuf.Notice) {
 func (v *modelVisit) adopt(id string) {
 	c := v.client
 	c.lastID = id
+	for k, vague := range v.page.vague {
+		for _, t := range vague {
+			if l := c.world.logOf(k); l != nil && t[1] > 0 && t[1] <= l.end() && l.records[t[1]-1].kind == largeRecord {
+				v.page.told[k] = append(v.page.told[k], t)
+			}
+		}
+	}
 	for k, told := range v.page.told {
 		l := c.world.logOf(k)
 		for l != nil && len(told) > 0 {
@@ -460,7 +472,9 @@ func (v *modelVisit) greeted(text string) {
 		}
 		k := v.in.key(s, int(e.Partition))
 		if v.asked != nil && !v.page.timed[k] {
-			if a := entryOf(v.asked, e.Topic, e.Partition); a != nil && a.Epoch != e.Epoch && !strings.HasSuffix(a.Epoch, "-") && v.asked.Ours() {
+			if v.asked.Ours() && slices.ContainsFunc(v.asked.Entries, func(a position.Entry) bool {
+				return a.Topic == e.Topic && a.Epoch != e.Epoch && !strings.HasSuffix(a.Epoch, "-")
+			}) {
 				v.page.moved[k] = e.Offset
 				continue // a notice will say so
 			}

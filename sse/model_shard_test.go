@@ -23,7 +23,7 @@ func (c *modelShard) step() {
 	v := c.visit
 	ring, rng := v.in.ring, v.client.world.rng
 	switch {
-	case v.conn.over:
+	case v.conn.over.Load():
 	case len(c.pend) > 0:
 		b := c.pend
 		c.pend = nil

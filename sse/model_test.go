@@ -11,7 +11,7 @@ import (
 // TestModel lets random worlds happen and asks every client's ledger. SEEDS is
 // how many, SEED the only one.
 func TestModel(t *testing.T) {
-	first, n := uint64(0), uint64(200)
+	first, n := uint64(0), uint64(250)
 	if s := os.Getenv("SEEDS"); s != "" {
 		n, _ = strconv.ParseUint(s, 10, 64)
 	}

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringcast/ringcast/sse/position"
@@ -39,11 +40,12 @@ func (w *modelWorld) connect(c *modelClient) {
 		}
 		v.asked = &id
 	}
-	v.page, v.gens, v.parts = newModelPage(c.ledger), map[string]int{}, map[string]int{}
+	v.mend()
+	v.page, v.gens, v.kafkaGens, v.parts = newModelPage(c.ledger), map[string]int{}, map[string]int{}, map[string]int{}
 	for _, s := range v.in.topics {
 		v.gens[s.name] = s.gen
 		if t := v.in.kafka.topics[s.name]; t.exists {
-			v.parts[s.name] = len(t.logs)
+			v.parts[s.name], v.kafkaGens[s.name] = len(t.logs), t.gen
 		}
 	}
 	v.expect(false)
@@ -56,6 +58,21 @@ func (w *modelWorld) connect(c *modelClient) {
 	srv := v.in.srv
 	go v.request(srv)
 	w.rest()
+}
+
+// mend has a client begin anew that holds an id of two clusters, because it hopped
+// on before all partitions were found: what it is owed then is more than this
+// ledger can tell.
+func (v *modelVisit) mend() {
+	w := v.client.world
+	if v.asked == nil || !w.twoClusters {
+		return
+	}
+	second := slices.ContainsFunc(v.asked.Entries, func(e position.Entry) bool { return strings.HasPrefix(e.Epoch, w.clusters[1].tag) })
+	first := slices.ContainsFunc(v.asked.Entries, func(e position.Entry) bool { return strings.HasPrefix(e.Epoch, w.clusters[0].tag) })
+	if first && second {
+		v.client.lastID, v.client.ledger, v.asked = "", modelLedger{}, nil
+	}
 }
 
 // answer takes note of the answer to a request.
@@ -118,7 +135,7 @@ func (w *modelWorld) cut(c *modelClient) {
 		return
 	}
 	w.tracef("%s is cut", v.name)
-	if v.refused == nil && !v.conn.over {
+	if v.refused == nil && !v.conn.over.Load() {
 		switch x := v.shard; {
 		case x != nil:
 			if len(x.pend) > 0 {
@@ -126,7 +143,7 @@ func (w *modelWorld) cut(c *modelClient) {
 			}
 			x.owner.Close()
 		default:
-			v.conn.cut = true
+			v.conn.cut.Store(true)
 			for _, call := range w.waiting() {
 				if call.visit == v && strings.HasSuffix(call.name, " is written to") {
 					w.let(call, w.rng.Uint64())
@@ -144,7 +161,7 @@ func (w *modelWorld) ended(c *modelClient) {
 		w.cut(c) // it starts at some time that nobody knows
 		c.lastID = ""
 	}
-	if v := c.visit; v != nil && v.answered && (v.refused != nil || v.conn.over) {
+	if v := c.visit; v != nil && v.answered && (v.refused != nil || v.conn.over.Load()) {
 		w.tracef("%s has ended", v.name)
 		w.over(c)
 	}
