@@ -13,7 +13,7 @@ TOOLS   := $(CURDIR)/bin/tools
 # A checkout that belongs to somebody else is none that Go may ask git about.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
-.PHONY: help build run test test-kafka test-clients lint fuzz sim bench bench-full clean
+.PHONY: help build run test test-kafka test-clients lint fuzz sim mutate bench bench-full clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fuzz: ## run every fuzz target for FUZZTIME each (30s)
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go 2>/dev/null | cut -c6-); do \
 			echo "== $$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$dir; \
 		done; done
+
+mutate: ## each rule of resume taken out in turn: the model test must fail (minutes)
+	$(GO) run ./scripts/mutate
 
 sim: ## the whole server in simulated time, SEEDS schedules of faults (2000); SEED=n runs one
 	SEEDS=$(SEEDS) SEED=$(SEED) $(GO) test -count=1 -timeout 12h ./bench/sim
