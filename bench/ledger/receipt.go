@@ -46,7 +46,7 @@ func (r *Receipt) Greeting(id []byte) {
 		}
 		t := r.trackOfLocked(e)
 		if e.offset >= 0 && !t.started && !t.floating && len(t.pending) == 0 { // else with the first event, once it is booked
-			t.begin(r.book.place(t.at, e.offset))
+			t.float(e.offset)
 		}
 	}
 }
@@ -194,8 +194,11 @@ func (r *Receipt) Start() Positions {
 	defer r.mu.Unlock()
 	start := Positions{}
 	for tp, t := range r.tracks {
-		if t.started {
+		switch {
+		case t.started:
 			start[tp] = t.start.offset
+		case t.floating:
+			start[tp] = t.from
 		}
 	}
 	return start
@@ -319,7 +322,8 @@ func (r *Receipt) adoptLocked(id []byte) {
 			t.vector = e.offset
 		}
 		if e.timestamp >= 0 {
-			if e.timestamp < t.timestamp && t.epoch != "" {
+			// Beside an offset a time is what an instance has seen: one that never read what has expired since knows less.
+			if e.timestamp < t.timestamp && t.epoch != "" && e.offset < 0 {
 				r.report.add(IDBehind, "time of %v goes back from %d to %d", t.at, t.timestamp, e.timestamp)
 			}
 			t.timestamp = e.timestamp

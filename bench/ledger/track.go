@@ -200,6 +200,9 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 		t.unplaced = true
 		return
 	}
+	if t.floating && g.Reason != "recreated" && g.Asked > t.from {
+		t.land(l, t.book.place(t.at, 0).generation) // what lies before the gap may be lost
+	}
 	to := spot{t.cursor.generation, g.Given}
 	switch {
 	case g.Reason == "recreated":

@@ -43,7 +43,7 @@ func TestRecordsGoneWrong(t *testing.T) {
 		p = append([]string{}, p...)
 		p[2], p[3] = p[3], p[2]
 		return p
-	}, "OUT OF ORDER 1 (a-0@6 n=1 came behind 7)", "ID BEHIND 2 (a-0 goes back from 8 to 7, time of a-0 goes back from 1008 to 1007)")
+	}, "OUT OF ORDER 1 (a-0@6 n=1 came behind 7)", "ID BEHIND 1 (a-0 goes back from 8 to 7)")
 	f("another value", func(p []string) []string {
 		p = append([]string{}, p...)
 		p[4] = strings.Replace(p[4], "25.00", "25.0", 1)
@@ -84,7 +84,9 @@ func TestIDsGoneWrong(t *testing.T) {
 	f("runs ahead", "ID AHEAD 1 (a-0@6 n=1 came after an id with position 7)", one(5), one(7), one(7), one(8))
 	f("greeting ahead", "DOUBLE 1 (a-0@5 n=0)", one(6), one(6), one(7), one(8))
 	f("does not cover its event", "ID BEHIND 1 (a-0@5 n=0 came with position 5)", one(5), one(5), one(7))
-	f("goes back", "ID BEHIND 2 (a-1 goes back from 3 to 2, time of a-1", id(5, 3), id(6, 3), id(7, 2))
+	f("goes back", "ID BEHIND 1 (a-1 goes back from 3 to 2)", id(5, 3), id(6, 3), id(7, 2))
+	f("a time goes back", "ID BEHIND 1 (time of a-0 goes back from 1007 to 1006)", one(5),
+		`[{"topic":"a","partition":0,"timestamp":1007,"epoch":"clustr.topic_"}]`, `[{"topic":"a","partition":0,"timestamp":1006,"epoch":"clustr.topic_"}]`)
 	f("without its partition", "BAD ID 1 (the id of an event of a-0 does not name it", one(5),
 		`[{"topic":"a","partition":1,"offset":0,"epoch":"clustr.topic_"}]`)
 	f("another epoch", "BAD ID 1 (epoch of a-0 changes from clustr.topic_ to clustr.other_ without a notice)", one(5),

@@ -23,7 +23,7 @@ type plan struct {
 	cache      int64         // of replays, bytes; there is room for a chunk (64 KiB) of every partition
 	nodes      int           // of Kafka
 	quiet      time.Duration // the longest silence, outage or absence
-	splice     bool          // topics that are created again are written to before all instances know
+	splice     bool          // a topic is created again while instances are away, or do not know yet
 	instances  int
 	clients    int
 	steps      int
@@ -54,10 +54,11 @@ func newPlan(rng *rand.Rand) plan {
 // allowed are the differences that are none. Records of a topic that was created
 // again come under the old epoch too until an instance has noticed, within a
 // second; who goes from there to an instance that has not gets both logs mixed,
-// and after the notice everything of the new one.
+// and after the notice everything of the new one. While a topic is away see
+// mayBeAway.
 func (p plan) allowed() []ledger.Kind {
 	if p.splice {
-		return []ledger.Kind{ledger.Gap, ledger.OutOfOrder, ledger.IDBehind}
+		return []ledger.Kind{ledger.Gap, ledger.OutOfOrder, ledger.IDBehind, ledger.Double}
 	}
 	return []ledger.Kind{ledger.Gap}
 }
