@@ -193,8 +193,10 @@ func (w *world) recreate(rng *rand.Rand) error {
 // them for its own: what it has of it comes again. In compact ids nobody sees
 // which those are.
 func (w *world) mayBeAway() bool {
-	restarting := slices.ContainsFunc(w.instances, func(in *instance) bool { return in.restarting.Load() })
-	return w.plan.start() == nil && (w.plan.splice || !restarting)
+	starting := slices.ContainsFunc(w.instances, func(in *instance) bool {
+		return in.restarting.Load() || !in.run.broker.Stream("s").Warm()
+	})
+	return w.plan.start() == nil && (w.plan.splice || !starting)
 }
 
 // expire deletes the oldest records of a partition.
