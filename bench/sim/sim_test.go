@@ -15,7 +15,7 @@ import (
 
 // defaultSeeds is how many seeds an ordinary test run tries: with the race
 // detector each takes a second of two processors.
-const defaultSeeds = 30
+const defaultSeeds = 20
 
 // stuck is the real time after which a seed is taken to hang: simulated time
 // stands still while a goroutine waits for something that is not simulated, such
