@@ -25,6 +25,8 @@ type cutter struct {
 	bare    bool // asks in HTTP/1.0, so that the answers end where the connection does
 	running sync.WaitGroup
 	cuts    atomic.Int64
+	made    atomic.Int64 // connections
+	open    atomic.Int64
 }
 
 func newCutter(t *testing.T, bare bool, servers ...string) *cutter {
@@ -51,6 +53,9 @@ func (c *cutter) accept() {
 			return
 		}
 		c.running.Go(func() {
+			c.made.Add(1)
+			c.open.Add(1)
+			defer c.open.Add(-1)
 			defer conn.Close()
 			c.pass(conn.(*net.TCPConn))
 		})

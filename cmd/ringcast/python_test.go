@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ringcast/ringcast/bench/ledger"
@@ -71,12 +73,22 @@ func pythonClient(t *testing.T, python, library string, bare bool) {
 		<-read
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("%s said:\n%.4000s", library, said.String())
+			words := strings.TrimSpace(said.String())
+			t.Logf("%s said at last:\n%s", library, words[max(0, len(words)-4000):])
 		}
 	}()
 	got := func() string {
 		d := receipt.Differences()
-		return d.Error() + " after so many events: " + jsonOf(receipt.Received()) + ", so many cuts: " + jsonOf(p.cuts.Load())
+		states := ""
+		for _, in := range []*instance{one, two} {
+			_, body := in.get("/metrics")
+			for line := range strings.Lines(body) {
+				if strings.HasPrefix(line, "ringcast_clients") || strings.HasPrefix(line, "ringcast_connections") {
+					states += line
+				}
+			}
+		}
+		return fmt.Sprintf("%s: %d records, %d cuts, %d of %d connections are open\n%s", d.Error(), receipt.Received(), p.cuts.Load(), p.open.Load(), p.made.Load(), states)
 	}
 	// In bursts: now it is live, now the rings have left it behind.
 	for n := int64(0); n < records; {
@@ -104,11 +116,6 @@ func pythonClient(t *testing.T, python, library string, bare bool) {
 		t.Errorf("%v resumes went to Kafka", replays)
 	}
 	t.Logf("%d records, %d cuts, %v resumes from Kafka", receipt.Received(), p.cuts.Load(), replays)
-}
-
-func jsonOf(v any) string {
-	b, _ := json.Marshal(v)
-	return string(b)
 }
 
 // pythonWithClients makes a Python of its own with the libraries in it.

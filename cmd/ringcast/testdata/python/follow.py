@@ -24,8 +24,8 @@ def with_sseclient(url, last):
     while True:
         try:
             message = next(client)
-        except OSError:
-            continue  # a reset, or a cut inside the header: the next call connects again
+        except (OSError, LookupError):
+            continue  # a reset, or a cut inside the header, even of "utf-8": the next call connects again
         if message.data:
             report(message.data, client.last_id)
 
