@@ -19,7 +19,10 @@ import (
 // that it was at or at another one.
 func TestEveryEventIsAResumePoint(t *testing.T) {
 	f := func(name, id string, shared bool, allowed ...ledger.Kind) {
-		t.Run(name, func(t *testing.T) { everyEvent(t, id, shared, allowed...) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyEvent(t, id, shared, allowed...)
+		})
 	}
 	f("both", "both", true)
 	f("offset", "offset", true)
@@ -32,7 +35,7 @@ func TestEveryEventIsAResumePoint(t *testing.T) {
 // everyEvent is the test with one form of ids. shared: several records of a
 // partition carry the same millisecond.
 func everyEvent(t *testing.T, id string, shared bool, allowed ...ledger.Kind) {
-	const partitions, ring, records, every = 3, 64, 900, 9
+	const partitions, ring, records, every = 3, 64, 500, 9
 	k := newFake(t, topics(partitions, "t"))
 	config := k.config("", fmt.Sprintf("events = %d\nid = %q", ring, id))
 	one := startConfig(t, config)
