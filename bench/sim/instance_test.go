@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringcast/ringcast/broker"
 	"github.com/ringcast/ringcast/broker/record"
+	"github.com/ringcast/ringcast/cmd/serve"
 	"github.com/ringcast/ringcast/ringbuf"
 	"github.com/ringcast/ringcast/sse"
 	"github.com/ringcast/ringcast/sse/frame"
@@ -69,7 +70,7 @@ func (in *instance) start() error {
 		BasePath: "/v2/stream", MaxConnections: 100, Heartbeat: 15 * time.Second, Retry: 3 * time.Second,
 		SlowClientTimeout: time.Minute, MinRate: 1, PendingBytes: 1 << 20, MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10,
 		HeaderTimeout: 10 * time.Second, CORSOrigins: []string{"*"}, NoShards: true,
-		History: history{b.History()}, Log: log, Metrics: set,
+		History: serve.History(b), Log: log, Metrics: set,
 	})
 	if err != nil {
 		return fmt.Errorf("cannot make a server: %w", err)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -90,15 +92,4 @@ func (in *instance) signal(sig syscall.Signal) {
 	if err := in.cmd.Process.Signal(sig); err != nil {
 		in.t.Fatal(err)
 	}
-}
-
-// noPrivate waits until no client of the instance is sent ids of its own.
-func (in *instance) noPrivate() { in.privateAtMost(0) }
-
-// privateAtMost is noPrivate while so many clients do not read.
-func (in *instance) privateAtMost(most float64) {
-	in.t.Helper()
-	eventually(in.t, patience, func() bool {
-		return in.metric(`ringcast_clients{state="replay"}`)+in.metric(`ringcast_clients{state="private"}`)+in.metric(`ringcast_clients{state="waiting"}`) <= most
-	}, func() string { return "clients stay in replay, private, or waiting" })
 }

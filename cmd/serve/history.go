@@ -9,8 +9,10 @@ import (
 	"github.com/ringcast/ringcast/sse"
 )
 
-// history is the broker's history as the HTTP side wants it.
 type history struct{ *broker.History }
+
+// History is the broker's history as the HTTP side wants it.
+func History(b *broker.Broker) sse.History { return history{b.History()} }
 
 // Open implements sse.History.
 func (h history) Open(ranges []sse.Range) (sse.HistoryReader, error) {

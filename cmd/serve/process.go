@@ -152,7 +152,7 @@ func (p *Process) connect(set *metrics.Set) error {
 		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
 		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
 		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, LimitAsResponse: v.LimitResponse == conf.LimitStream,
-		History: history{p.broker.History()}, ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
+		History: History(p.broker), ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
 		ReplayRate: p.cfg.Replay.Rate, ReplayAge: p.cfg.Replay.MaxAge,
 		ViewsMax: cmp.Or(p.cfg.Views.Max, -1), ViewBytes: orNever(p.cfg.Views.Bytes, math.MaxInt64), Log: p.log, Metrics: set,
 	})
