@@ -57,10 +57,11 @@ func (c *Checker) checkJSON(r *Record) ([]byte, Reason) {
 	if len(r.Value) == 0 {
 		return nil, Empty
 	}
-	if !utf8.Valid(r.Value) {
+	look := surveyOf(r.Value)
+	if !look.ascii && !utf8.Valid(r.Value) {
 		return nil, InvalidUTF8
 	}
-	if !c.validator.valid(r.Value) {
+	if !c.validator.valid(r.Value, look) {
 		return nil, InvalidJSON
 	}
 	first := r.Value[skipSpace(r.Value, 0)]
@@ -68,7 +69,7 @@ func (c *Checker) checkJSON(r *Record) ([]byte, Reason) {
 		return nil, Scalar
 	}
 
-	s := splice{dst: c.scratch[:0], src: r.Value, breaks: hasBreaks(r.Value)}
+	s := splice{dst: c.scratch[:0], src: r.Value, breaks: hasBreaks(r.Value, look)}
 	annotate := c.Annotate
 	if first == '[' {
 		annotate = None

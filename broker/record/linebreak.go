@@ -5,18 +5,28 @@ import "bytes"
 // Besides CR and LF, which are only white space in JSON, these can stand in its strings: NEXT LINE, LINE SEPARATOR and
 // PARAGRAPH SEPARATOR. For an SSE parser they end no line, but for Python's str.splitlines, which clients use.
 var (
-	nextLine           = []byte("\u0085")
-	lineSeparator      = []byte("\u2028")
-	paragraphSeparator = []byte("\u2029")
+	nextLine  = []byte("\u0085")
+	separator = []byte("\u2028")[:2] // and of U+2029; the third byte tells
 )
 
-// hasBreaks reports whether appendOneLine would change the JSON text b.
-func hasBreaks(b []byte) bool {
-	return bytes.IndexByte(b, '\n') >= 0 ||
-		bytes.IndexByte(b, '\r') >= 0 ||
-		bytes.Contains(b, nextLine) ||
-		bytes.Contains(b, lineSeparator) ||
-		bytes.Contains(b, paragraphSeparator)
+// hasBreaks reports whether appendOneLine would change the JSON text b, of which s is the survey.
+func hasBreaks(b []byte, s survey) bool {
+	if s.controls && (bytes.IndexByte(b, '\n') >= 0 || bytes.IndexByte(b, '\r') >= 0) {
+		return true
+	}
+	if s.ascii {
+		return false
+	}
+	for rest := b; ; {
+		i := bytes.Index(rest, separator)
+		if i < 0 {
+			return bytes.Contains(b, nextLine)
+		}
+		if _, size := breakEscape(rest[i:]); size > 0 {
+			return true
+		}
+		rest = rest[i+len(separator):]
+	}
 }
 
 // appendOneLine appends the JSON text b with each run of CR and LF as one space and the other breaks as escapes.

@@ -25,7 +25,7 @@ func (m *members) next() (member, bool) {
 		return member{}, false
 	}
 	nameStart := m.i
-	nameAfter := stringEnd(m.b, nameStart)
+	nameAfter := stringEnd(m.b, nameStart, false)
 	colon := skipSpace(m.b, nameAfter)
 	start := skipSpace(m.b, colon+1)
 	m.i = valueEnd(m.b, start)
@@ -36,7 +36,7 @@ func (m *members) next() (member, bool) {
 func valueEnd(b []byte, i int) int {
 	switch b[i] {
 	case '"':
-		return stringEnd(b, i)
+		return stringEnd(b, i, false)
 	case 't', 'n':
 		return i + len("true")
 	case 'f':
@@ -54,7 +54,7 @@ func containerEnd(b []byte, i int) int {
 	for {
 		switch b[i] {
 		case '"':
-			i = stringEnd(b, i)
+			i = stringEnd(b, i, false)
 			continue
 		case '{', '[':
 			depth++

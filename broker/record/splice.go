@@ -4,7 +4,7 @@ package record
 type splice struct {
 	dst, src []byte
 	pos      int  // src is copied or replaced up to here
-	breaks   bool // hasBreaks(src)
+	breaks   bool // src hasBreaks
 }
 
 // keepTo copies src up to end, on one line. end must be where a token of the JSON begins or ends, so that a run of line

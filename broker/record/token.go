@@ -1,8 +1,10 @@
 package record
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // skipSpace returns the index of the first byte at or after i that is not white space, or len(b).
@@ -18,11 +20,11 @@ func isSpace(c byte) bool {
 }
 
 // nameEnd returns the index behind the member name at i and its colon, or -1 when they are not there.
-func nameEnd(b []byte, i int) int {
+func nameEnd(b []byte, i int, controls bool) int {
 	if i == len(b) || b[i] != '"' {
 		return -1
 	}
-	if i = stringEnd(b, i); i < 0 {
+	if i = stringEnd(b, i, controls); i < 0 {
 		return -1
 	}
 	i = skipSpace(b, i)
@@ -32,11 +34,12 @@ func nameEnd(b []byte, i int) int {
 	return i + 1
 }
 
-// stringEnd returns the index behind the string whose opening quote is at i, or -1.
-func stringEnd(b []byte, i int) int {
+// stringEnd returns the index behind the string whose opening quote is at i, or -1. Without controls b has no control
+// characters, which no string may have.
+func stringEnd(b []byte, i int, controls bool) int {
 	i++
 	for {
-		i = plainEnd(b, i)
+		i = plainEnd(b, i, controls)
 		if i == len(b) {
 			return -1
 		}
@@ -53,14 +56,17 @@ func stringEnd(b []byte, i int) int {
 	}
 }
 
-// plainEnd returns the index of the first quote, backslash or control character at or after i, or len(b).
-func plainEnd(b []byte, i int) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x80 * ones
-	)
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones
+)
+
+// plainEnd returns the index of the first quote, backslash or, with controls, control character at or after i, or
+// len(b).
+func plainEnd(b []byte, i int, controls bool) int {
 	// Eight bytes at a time: x - n*ones borrows into the high bit of each byte of x that is below n and, if its high
 	// bit was clear before, that is the proof. Only bytes above a true hit can be false ones, so the lowest is right.
+	long := i + minLong
 	for i+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[i:])
 		quote := x ^ '"'*ones
@@ -71,10 +77,44 @@ func plainEnd(b []byte, i int) int {
 		if hits &= highs; hits != 0 {
 			return i + bits.TrailingZeros64(hits)/8
 		}
-		i += 8
+		if i += 8; i == long {
+			return longEnd(b, i, controls)
+		}
 	}
 	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
 		i++
+	}
+	return i
+}
+
+const (
+	// minLong is the length in bytes from which on bytes.IndexByte, called twice, is a gain (measured). Eight are a step.
+	minLong = 64
+
+	// maxPart bounds how far a quote is looked for, in bytes: it may be the same one after each of many escapes.
+	maxPart = 512
+)
+
+// longEnd is plainEnd for long texts.
+func longEnd(b []byte, i int, controls bool) int {
+	for i < len(b) {
+		part := b[i:min(i+maxPart, len(b))]
+		end := bytes.IndexByte(part, '"')
+		if end >= 0 {
+			part = part[:end]
+		}
+		if n := bytes.IndexByte(part, '\\'); n >= 0 {
+			part, end = part[:n], n
+		}
+		if controls {
+			if n := slices.IndexFunc(part, func(c byte) bool { return c < ' ' }); n >= 0 {
+				return i + n
+			}
+		}
+		i += len(part)
+		if end >= 0 {
+			break
+		}
 	}
 	return i
 }

@@ -8,8 +8,9 @@ type validator struct {
 	closers [maxDepth]byte // the bracket that closes each open array or object, outermost first
 }
 
-// valid reports whether b is one JSON value with nothing but white space around it (RFC 8259). b must be UTF-8.
-func (v *validator) valid(b []byte) bool {
+// valid reports whether b, of which s is the survey, is one JSON value with nothing but white space around it
+// (RFC 8259). b must be UTF-8.
+func (v *validator) valid(b []byte, s survey) bool {
 	depth := 0
 	i := 0
 	for {
@@ -31,13 +32,13 @@ func (v *validator) valid(b []byte) bool {
 				break // empty: it is closed below
 			}
 			if c == '{' {
-				if i = nameEnd(b, i); i < 0 {
+				if i = nameEnd(b, i, s.controls); i < 0 {
 					return false
 				}
 			}
 			continue
 		case '"':
-			i = stringEnd(b, i)
+			i = stringEnd(b, i, s.controls)
 		case 't':
 			i = literalEnd(b, i, "true")
 		case 'f':
@@ -71,7 +72,7 @@ func (v *validator) valid(b []byte) bool {
 		}
 		i++
 		if v.closers[depth-1] == '}' {
-			if i = nameEnd(b, skipSpace(b, i)); i < 0 {
+			if i = nameEnd(b, skipSpace(b, i), s.controls); i < 0 {
 				return false
 			}
 		}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"unicode/utf8"
@@ -23,7 +24,7 @@ func checkValid(t *testing.T, v *validator, b []byte) {
 	if !utf8.Valid(b) {
 		return // Check has refused it; the validator must only not panic
 	}
-	if got, want := v.valid(b), json.Valid(b); got != want {
+	if got, want := v.valid(b, surveyOf(b)), json.Valid(b); got != want {
 		t.Fatalf("%q: valid %v, want %v", b, got, want)
 	}
 }
@@ -63,22 +64,62 @@ func TestValidMutations(t *testing.T) {
 	}
 }
 
-// TestPlainEnd puts each byte at each place of the eight-byte steps, behind neighbours that could confuse them.
+// TestPlainEnd puts each byte at each place of the eight-byte steps and of what lies behind them, among neighbours that
+// could confuse them.
 func TestPlainEnd(t *testing.T) {
+	const size = minLong + 20
 	for _, filler := range []byte{' ', '!', '#', '[', ']', 'a', 0x7f, 0x80, 0xa2, 0xdc, 0xff} {
 		for c := range 256 {
-			for at := range 20 {
-				b := make([]byte, 20)
-				for i := range b {
-					b[i] = filler
-				}
+			for at := range size {
+				b := bytes.Repeat([]byte{filler}, size)
 				b[at] = byte(c)
-				want := len(b)
+				want := size
 				if c < ' ' || c == '"' || c == '\\' {
 					want = at
 				}
-				if got := plainEnd(b, 0); got != want {
+				if got := plainEnd(b, 0, true); got != want {
 					t.Fatalf("%#x at %d among %#x: got %d, want %d", c, at, filler, got, want)
+				}
+				if got := plainEnd(b, 0, false); c >= ' ' && got != want {
+					t.Fatalf("%#x at %d among %#x, no control characters: got %d, want %d", c, at, filler, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestPlainEndOfLongText puts two bytes anywhere in a text of several parts.
+func TestPlainEndOfLongText(t *testing.T) {
+	const size = 2*maxPart + minLong + 20
+	f := func(a, b byte) {
+		t.Helper()
+		text := bytes.Repeat([]byte{'a'}, size+1)
+		for at := 0; at <= size; at += 7 {
+			for and := 1; and <= size; and += 11 {
+				text[at], text[and] = a, b
+				if got := plainEnd(text[:size], 0, true); got != min(at, and) {
+					t.Fatalf("%q at %d, %q at %d: got %d", a, at, b, and, got)
+				}
+				text[at], text[and] = 'a', 'a'
+			}
+		}
+	}
+	f('"', '\\')
+	f('"', '"')
+	f('\\', 0)
+	f('"', 0x1f)
+}
+
+// TestSurvey puts each byte at each place of a step and of the rest behind it.
+func TestSurvey(t *testing.T) {
+	for _, filler := range []byte{0x1f, ' ', '!', 'a', 0x7f, 0x80, 0x9f, 0xa0, 0xff} {
+		for c := range 256 {
+			for at := range 40 {
+				b := bytes.Repeat([]byte{filler}, 40)
+				b[at] = byte(c)
+				want := survey{ascii: c < 0x80 && filler < 0x80, controls: c < ' ' || filler < ' '}
+				if got := surveyOf(b); got != want {
+					t.Fatalf("%#x at %d among %#x: got %+v, want %+v", c, at, filler, got, want)
 				}
 			}
 		}
@@ -91,7 +132,7 @@ func FuzzValid(f *testing.F) {
 	}
 	v := new(validator)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v.valid(b)
+		v.valid(b, surveyOf(b))
 		checkValid(t, v, b)
 	})
 }
