@@ -63,6 +63,7 @@ func (d *decoder) batch(b *sarama.RecordBatch) bool {
 		return true // below the offset asked for
 	}
 	d.f.Epoch = max(d.f.Epoch, b.PartitionLeaderEpoch)
+	d.f.Compressed = d.f.Compressed || b.Codec != sarama.CompressionNone
 	d.f.Next = last + 1
 	if dropped {
 		return true
@@ -90,6 +91,7 @@ func (d *decoder) messages(set *sarama.MessageSet) {
 			continue
 		}
 		inner := outer.Messages()
+		d.f.Compressed = d.f.Compressed || outer.Msg.Codec != sarama.CompressionNone
 		var base int64
 		if n := len(inner); n > 0 && outer.Msg.Set != nil && outer.Msg.Version >= 1 {
 			base = outer.Offset - inner[n-1].Offset

@@ -46,6 +46,8 @@ type Fetched struct {
 
 	HighWaterMark, LastStable, LogStart int64
 
+	Compressed bool // there is a batch that was compressed: the records are longer than what came
+
 	Epoch int32 // the highest leader epoch in the batches, -1: no batch
 }
 

@@ -57,6 +57,7 @@ type Cache struct {
 	// set at construction
 	bytes         int64
 	limit         int64 // bytes of a chunk, beyond which it is cut
+	permits       int
 	readCommitted bool
 	asks          asks
 	stats         Stats
@@ -89,6 +90,7 @@ func New(cfg Config) *Cache {
 	c := &Cache{
 		bytes:         cfg.Bytes,
 		limit:         max(cfg.Bytes/16, minChunk),
+		permits:       len(cfg.Clients),
 		readCommitted: cfg.ReadCommitted,
 		turns:         make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 		lanes:         make(map[laneKey]*lane),

@@ -86,11 +86,24 @@ func newBuilder(l laneKey, start, end int64, old *chunk) *builder {
 
 // fits is how many more offsets the chunk can take until it has limit bytes, going by what it has.
 func (b *builder) fits(limit int64) int64 {
-	n, size := b.chunk.through-b.start, b.chunk.bytes()
+	return max(1, fits(b.chunk.bytes(), b.chunk.through-b.start, limit))
+}
+
+// fitsBehind is the same for when it has taken in f, none if it has limit bytes then.
+func (b *builder) fitsBehind(f raw.Fetched, limit int64) int64 {
+	size := b.chunk.bytes()
+	for i := range f.Records {
+		size += int64(len(f.Records[i].Value)) + stepBytes
+	}
+	return fits(size, f.Next-b.start, limit)
+}
+
+// fits is how many offsets there are room for in limit bytes behind n that take size.
+func fits(size, n, limit int64) int64 {
 	if n == 0 || size == 0 {
 		return grid
 	}
-	return max(1, (limit-size)*n/size)
+	return (limit - size) * n / size
 }
 
 // snapshot returns the chunk as far as it is known. What is appended later lies behind its end.

@@ -163,7 +163,12 @@ func (c *Cache) forgetLocked(cur *cursor) {
 
 // enterLocked notes that the cursor reads from e, and has what follows it read ahead.
 func (c *Cache) enterLocked(cur *cursor, e *entry, now time.Time) {
-	growing := e.state == active && e.through < min(e.end, cur.To)
+	rest := e.through < min(e.end, cur.To)
+	growing := rest && (e.state == active || e.state == queued && cur.want == e)
+	if rest && e.state == idle && e.reads == 0 && c.largeLocked() > maxFetch && !cur.slow(now) {
+		c.joinLocked(cur, e) // what there is came with a large fetch, at which the run ended
+		growing = true
+	}
 	if growing { // the rest is wanted too
 		e.waiting[cur] = struct{}{}
 	}
@@ -205,6 +210,9 @@ func (c *Cache) enterLocked(cur *cursor, e *entry, now time.Time) {
 // aheadLocked has the chunk at next read, which the cursor will come to, unless it is slow.
 func (c *Cache) aheadLocked(cur *cursor, next int64, now time.Time) {
 	if old := cur.ahead; old != nil {
+		if old.end > next && (old.state == active || old.start <= next && old.state == queued) {
+			return // it is still to come
+		}
 		cur.ahead = nil
 		c.leaveLocked(cur, old)
 	}

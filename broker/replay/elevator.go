@@ -73,40 +73,63 @@ func (c *Cache) nextLocked(search *roomSearch) *entry {
 	return nil
 }
 
-// beforeLocked reports whether the chunk before e is being read: what is left over of its last fetch is the beginning
-// of e.
+// beforeLocked reports whether what is being read before e brings the beginning of e: the chunk before it, what of its
+// last fetch is left over, or a fetch that leads beyond several chunks.
 func (c *Cache) beforeLocked(e *entry) bool {
 	return slices.ContainsFunc(c.active, func(a *entry) bool {
-		return a.lane == e.lane && a.end == e.start && !a.private && !e.private
+		return a.lane == e.lane && a.end <= e.start && e.start <= max(a.end, a.reach) && !a.private && !e.private
 	})
 }
 
 // beginLocked gives e a permit.
 func (c *Cache) beginLocked(e *entry) {
 	client := c.free[len(c.free)-1]
-	ctx, cancel := context.WithCancel(c.ctx)
-	if !c.startLocked(func() {
-		defer cancel()
-		c.read(ctx, e, client)
-	}) {
-		cancel()
+	if !c.startLocked(func() { c.read(e, client) }) {
 		return
 	}
 	c.free = c.free[:len(c.free)-1]
-	c.dequeueLocked(e)
-	c.last = e.place()
-	e.state, e.cancel, e.reserve, e.err = active, cancel, c.needLocked(e), nil
-	c.active = append(c.active, e)
 	c.stats.Active.Add(1)
+	c.activateLocked(e)
 }
 
-// landedLocked takes the permit back when a read has ended.
-func (c *Cache) landedLocked(e *entry, client Kafka, err error, now time.Time) {
+// activateLocked takes e, which has a permit, out of the queue.
+func (c *Cache) activateLocked(e *entry) {
+	c.dequeueLocked(e)
+	c.last = e.place()
+	e.state, e.reserve, e.reach, e.err = active, c.needLocked(e), 0, nil
+	e.ctx, e.cancel = context.WithCancel(c.ctx)
+	c.active = append(c.active, e)
+}
+
+// onwardLocked returns the chunk at an offset behind e if the permit of e is to be used for that too: readers that wait
+// for e come to it, there is room, and nobody else waits for the permit.
+func (c *Cache) onwardLocked(e *entry, at int64, now time.Time) *entry {
+	var n *entry
+	for cur := range e.waiting {
+		if cur.want == e && cur.aheadOf != e.start {
+			cur.aheadOf = e.start
+			c.aheadLocked(cur, at, now)
+		}
+		if a := cur.ahead; a != nil && a.start >= e.end && a.start <= at && at < a.end {
+			n = a
+		}
+	}
+	if n == nil || n.state != queued || n.chunk != nil || len(c.free) == 0 && len(c.queue) > 1 {
+		return nil
+	}
+	if search := (roomSearch{c: c, now: now}); !search.room(n) {
+		return nil
+	}
+	c.activateLocked(n)
+	return n
+}
+
+// landedLocked says that the reading of e has ended.
+func (c *Cache) landedLocked(e *entry, err error, now time.Time) {
 	l := e.lane
-	c.free = append(c.free, client)
+	e.cancel()
 	c.active = slices.DeleteFunc(c.active, func(a *entry) bool { return a == e })
-	c.stats.Active.Add(-1)
-	e.state, e.cancel, e.reserve, e.err, e.readAt = idle, nil, 0, err, now
+	e.state, e.ctx, e.cancel, e.reserve, e.err, e.readAt = idle, nil, nil, 0, err, now
 	e.reads++
 	c.touchLocked(e)
 	switch {

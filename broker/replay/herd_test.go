@@ -85,5 +85,5 @@ func TestHerd(t *testing.T) {
 	}
 	f("same range", crowd, 64<<20, 1.2, same, quick)
 	f("four times the cache", crowd, stored/4, 1.5, tenth, quick)
-	f("four times the cache, uneven readers", few, stored/4, 1.2, tenth, uneven)
+	f("four times the cache, uneven readers", few, stored/4, 1.5, tenth, uneven)
 }

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"time"
 
 	"github.com/ringcast/ringcast/broker/raw"
@@ -62,8 +63,10 @@ type entry struct {
 
 	waiting map[*cursor]struct{} // interested: without any of them it is not read
 	since   time.Time            // queued since
+	reach   int64                // while active: where its last fetch leads, as far as that is known
 	reserve int64                // bytes that the read may need, while active
-	cancel  func()               // while active
+	ctx     context.Context      // while active: ends when nobody is interested any more
+	cancel  func()               // of ctx
 }
 
 // entryBytes is what an entry takes beside its chunk, so that chunks without events are bounded too.

@@ -1,9 +1,11 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -12,106 +14,130 @@ import (
 	"github.com/ringcast/ringcast/broker/record"
 )
 
-const (
-	// firstFetch is how much the first fetch of a partition asks for, in bytes; later ones go by what came.
-	firstFetch = 64 << 10
+// privateBytes is how much a read for one slow reader brings, in bytes, shared out among the partitions of the reader.
+const privateBytes = 64 << 10
 
-	// minFetch and maxFetch bound what a fetch asks for, in bytes.
-	minFetch = 16 << 10
-	maxFetch = 1 << 20
+// run is what one permit does: it reads a chunk, and goes on with the chunk behind it where readers wait for that. While
+// the records of one fetch are checked the next fetch is under way.
+type run struct {
+	c      *Cache
+	client Kafka
+	e      *entry   // is read
+	b      *builder // of its chunk
+	ahead  *fetch   // under way, nil: none
+	next   *entry   // the run goes on with it, nil: e is the last one
+	rest   []raw.Record
+	at     int64 // rest came with a fetch that led to it
+}
 
-	// recordBytes is what a record takes beside key and value, generously, in bytes.
-	recordBytes = 32
+// read reads e, and what the run goes on with.
+func (c *Cache) read(e *entry, client Kafka) {
+	r := run{c: c, client: client, next: e}
+	for r.next != nil {
+		r.e, r.next = r.next, nil
+		err := r.chunk()
+		if err != nil {
+			l := r.e.lane
+			err = fmt.Errorf("cannot read %s/%d from %d: %w", l.tp.Topic, l.tp.Partition, r.b.chunk.through, err)
+		}
+		r.land(err)
+	}
+}
 
-	// privateBytes is how much a read for one slow reader brings, in bytes, shared out among the partitions of the reader.
-	privateBytes = 64 << 10
-)
-
-// read reads e and shows it after every fetch, so that nobody waits for the end of a chunk who can begin.
-func (c *Cache) read(ctx context.Context, e *entry, client Kafka) {
+// chunk reads the chunk of r.e and shows it after every fetch, so that nobody waits for its end who can begin.
+func (r *run) chunk() (err error) {
+	c, e := r.c, r.e
 	c.mu.Lock()
-	l := e.lane
-	b := newBuilder(l.key, e.start, e.end, e.chunk)
+	r.b = newBuilder(e.lane.key, e.start, e.end, e.chunk)
 	private := privateBytes
 	for cur := range e.waiting {
 		private /= max(1, len(cur.r.cursors))
 	}
 	c.mu.Unlock()
-
-	var rest []raw.Record // behind the chunk, up to next
-	var next int64
-	var err error
+	b := r.b
+	if r.at > e.start {
+		r.take(r.rest, r.at) // what came with the last fetch of the chunk before
+	}
 	for err == nil && b.chunk.through < e.end {
 		from := b.chunk.through
-		ask := int32(max(private, 4<<10))
-		if !e.private {
-			ask = c.fetchSize(l, min(e.end-from, b.fits(c.limit)))
+		f := r.ahead
+		if r.ahead = nil; f == nil {
+			ask := int32(max(private, 4<<10))
+			if !e.private {
+				ask = c.fetchSize(e.lane, min(e.end-from, b.fits(c.limit)))
+			}
+			f = r.fetch(e, from, ask)
 		}
-		var f raw.Fetched
-		f, err = client.Fetch(ctx, l.tp, from, raw.FetchOptions{MaxBytes: ask, ReadCommitted: c.readCommitted, LeaderEpoch: -1})
-		if err != nil {
-			err = c.pass(ctx, b, l.tp, client, err)
+		<-f.done
+		if err = f.err; err != nil {
+			err = c.pass(e.ctx, b, e.lane.tp, r.client, err)
 			if err == nil && b.chunk.through == from {
 				break // no more is there yet
 			}
-		} else {
-			rest, next = b.add(f.Records, f.Next), f.Next
+			c.show(e, b)
+			if e.private {
+				break
+			}
+			continue
 		}
-		c.show(e, b, f, from, ask)
-		end := f.HighWaterMark
-		if c.readCommitted {
-			end = f.LastStable
+		c.learn(e.lane, f)
+		more := f.got.Next > from && f.got.Next < c.visible(f.got)
+		if more && !e.private {
+			r.goOn(f.got)
 		}
-		if err == nil && (b.chunk.through == from || f.Next > from && b.chunk.through >= end) {
-			break
-		}
-		if e.private || b.chunk.bytes() >= c.limit {
+		r.take(f.got.Records, f.got.Next)
+		if !more || e.private || b.chunk.bytes() >= c.limit && r.ahead == nil {
 			break
 		}
 	}
-	if err != nil {
-		err = fmt.Errorf("cannot read %s/%d from %d: %w", l.tp.Topic, l.tp.Partition, b.chunk.through, err)
-	}
-	seeds := c.seeds(e, rest, next)
+	return err
+}
 
+// take adds records to the chunk, and shows it.
+func (r *run) take(records []raw.Record, next int64) {
+	r.rest, r.at = r.b.add(records, next), next
+	r.c.show(r.e, r.b)
+}
+
+// visible is where the part of the log that can be read ends, going by an answer.
+func (c *Cache) visible(f raw.Fetched) int64 {
+	if c.readCommitted {
+		return f.LastStable
+	}
+	return f.HighWaterMark
+}
+
+// land ends the reading of r.e. The permit is free again, unless the run goes on.
+func (r *run) land(err error) {
+	c, e := r.c, r.e
+	between, at := r.rest, r.at
+	if r.next != nil {
+		at = r.next.start
+		i, _ := slices.BinarySearchFunc(r.rest, at, func(rec raw.Record, at int64) int { return cmp.Compare(rec.Offset, at) })
+		between, r.rest = r.rest[:i], r.rest[i:]
+	}
+	seeds := c.seeds(e, between, at)
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.cut = err == nil && b.chunk.through > e.start && b.chunk.through < e.end && b.chunk.bytes() >= c.limit
-	l.over = 0
+	e.cut = err == nil && r.b.chunk.through > e.start && r.b.chunk.through < e.end && r.b.chunk.bytes() >= c.limit
+	e.lane.over = 0
 	for _, s := range seeds {
-		l.over += s.chunk.bytes()
+		e.lane.over += s.chunk.bytes()
 		c.plantLocked(s)
 	}
-	c.landedLocked(e, client, err, now)
+	if r.next == nil {
+		c.free = append(c.free, r.client)
+		c.stats.Active.Add(-1)
+	}
+	c.landedLocked(e, err, now)
 }
 
-// fetchSize is how much to ask for, so that n offsets come.
-func (c *Cache) fetchSize(l *lane, n int64) int32 {
-	c.mu.Lock()
-	per := l.perOffset
-	c.mu.Unlock()
-	if per == 0 {
-		return firstFetch
-	}
-	return int32(min(max(float64(n)*per*1.1, minFetch), maxFetch))
-}
-
-// show lets readers see what b has, and learns from what f, an answer to ask bytes from an offset, has brought.
-func (c *Cache) show(e *entry, b *builder, f raw.Fetched, from int64, ask int32) {
-	size := 0
-	for i := range f.Records {
-		size += len(f.Records[i].Key) + len(f.Records[i].Value)
-	}
-	c.stats.BytesRead.Add(uint64(size))
+// show lets readers see what b has.
+func (c *Cache) show(e *entry, b *builder) {
 	c.stats.skip(&b.skipped)
-
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if gained := f.Next - from; gained > 0 && len(f.Records) > 0 && f.Next < f.LastStable {
-		// Compressed, less comes over the wire; of a batch that begins below the offset, more than is seen here.
-		e.lane.perOffset = float64(min(int(ask), size+recordBytes*len(f.Records))) / float64(gained)
-	}
 	c.setLocked(e, b.snapshot())
 }
 
