@@ -83,6 +83,17 @@ func (f *follower) all() []ledger.End {
 	return append([]ledger.End(nil), f.ends...)
 }
 
+// wrong reports whether the server has called a request of the client wrong. On
+// a busy machine Kafka may be too slow for a question, which is a 503.
+func (f *follower) wrong() bool {
+	for _, e := range f.all() {
+		if e.Status >= 400 && e.Status != 503 {
+			return true
+		}
+	}
+	return false
+}
+
 // firstEnd waits for the end of the first connection.
 func (f *follower) firstEnd() (ledger.End, time.Time) {
 	f.t.Helper()

@@ -77,7 +77,7 @@ func partitionsFoundLate(t *testing.T, id string, allowed []ledger.Kind) {
 	k.scatterOver(4, 10)
 	k.exact(allowed, clients...)
 	for i, c := range clients {
-		if n := c.Counts(); n.Refusals > 0 || n.Gaps > 0 {
+		if n := c.Counts(); c.wrong() || n.Gaps > 0 {
 			t.Errorf("client %d: %+v, %v", i, n, c.Notices())
 		}
 	}

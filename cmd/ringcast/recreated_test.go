@@ -64,7 +64,7 @@ func TestRecreatedWhileAway(t *testing.T) {
 						t.Errorf("client %d begins partition %d at %d, want 0 or %d: %v", i, p, given, expired, c.Notices())
 					}
 				}
-				if n := c.Counts(); n.Refusals > 0 || n.Connections != 1 {
+				if n := c.Counts(); c.wrong() || n.Connections != 1 {
 					t.Errorf("client %d: %+v", i, n)
 				}
 			}
@@ -112,7 +112,7 @@ func TestFewerPartitions(t *testing.T) {
 			if reasons["recreated"] < 1 || at == fresh && reasons["partition_gone"] != 2 {
 				t.Errorf("reasons of gaps: %v", reasons)
 			}
-			if n := c.Counts(); n.Refusals > 0 || n.Connections != 1 {
+			if n := c.Counts(); c.wrong() || n.Connections != 1 {
 				t.Errorf("%+v", n)
 			}
 			k.exact([]ledger.Kind{ledger.Gap}, c)
@@ -162,7 +162,7 @@ func topicGone(t *testing.T, id string) {
 			eventually(t, patience, func() bool { return c.Receipt().Reached(k.book.End("t")) }, func() string {
 				return fmt.Sprintf("the topic that is there does not come: %+v, notices %v", c.Counts(), c.Notices())
 			})
-			if n := c.Counts(); n.Refusals > 0 || n.Connections != 1 {
+			if n := c.Counts(); c.wrong() || n.Connections != 1 {
 				t.Errorf("%+v", n)
 			}
 		}
