@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringcast/ringcast/broker/raw"
@@ -48,15 +49,24 @@ type Config struct {
 const (
 	defaultBytes = 128 << 20
 
-	// minChunk keeps a tiny cache from being cut into chunks of a few records, in bytes.
+	// minChunk keeps a tiny cache from being cut into chunks of a few records, in bytes, as long as nobody reads more
+	// partitions than it has room for.
 	minChunk = 64 << 10
+
+	// leastChunk is what is made room for in any case, for each chunk that a reader needs at a time, in bytes; up to
+	// leastRoom in all. With less, what comes with one fetch puts out what came with the last one.
+	leastChunk = 32 << 10
+	leastRoom  = 32 << 20
+
+	// perRange is how many chunks of each of its partitions have room for one reader: the one that it is in, the ones
+	// that are read ahead, and what is left of the one before.
+	perRange = 4
 )
 
 // Cache is the history that all readers share.
 type Cache struct {
 	// set at construction
-	bytes         int64
-	limit         int64 // bytes of a chunk, beyond which it is cut
+	limit         atomic.Int64 // bytes of a chunk, beyond which it is cut; lowered by Open
 	permits       int
 	readCommitted bool
 	asks          asks
@@ -67,6 +77,7 @@ type Cache struct {
 	running       sync.WaitGroup // reads; added to under mu, while ctx lives
 
 	mu      sync.Mutex
+	bytes   int64 // bound of used; raised by Open where one reader would not have room
 	lanes   map[laneKey]*lane
 	lastSeq uint64
 	free    []Kafka  // permits
@@ -89,13 +100,13 @@ func New(cfg Config) *Cache {
 	}
 	c := &Cache{
 		bytes:         cfg.Bytes,
-		limit:         max(cfg.Bytes/16, minChunk),
 		permits:       len(cfg.Clients),
 		readCommitted: cfg.ReadCommitted,
 		turns:         make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 		lanes:         make(map[laneKey]*lane),
 		free:          append([]Kafka(nil), cfg.Clients...),
 	}
+	c.limit.Store(max(cfg.Bytes/16, minChunk))
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.asks = asks{c: c, kafka: cfg.Asks, flights: make(map[question]*flight)}
 	return c

@@ -136,7 +136,7 @@ func (c *Cache) landedLocked(e *entry, err error, now time.Time) {
 	case err == nil:
 		l.retry, l.retryAt = backoff{}, time.Time{}
 		if !e.private {
-			l.fit(e, c.limit)
+			l.fit(e, c.limit.Load())
 		}
 	case len(e.waiting) > 0 && unwanted(err): // somebody came when it was given up
 		c.enqueueLocked(e)

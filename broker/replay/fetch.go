@@ -81,11 +81,11 @@ func (c *Cache) learn(l *lane, f *fetch) {
 // brings. Where the answer leads out of the chunk the run goes on with the one that it leads into.
 func (r *run) goOn(f raw.Fetched) {
 	c, e, fits := r.c, r.e, int64(grid)
-	if c.limit < maxFetch {
+	if c.limit.Load() < maxFetch {
 		return // one fetch brings a chunk
 	}
 	if f.Next < e.end {
-		fits = r.b.fitsBehind(f, c.limit)
+		fits = r.b.fitsBehind(f, c.limit.Load())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +108,7 @@ func (r *run) goOn(f raw.Fetched) {
 // largeLocked bounds fetches for readers that starve, in bytes: by what other permits leave unused, and by the cache, for
 // what they bring of the next chunks is put there without asking for room.
 func (c *Cache) largeLocked() int64 {
-	return min(maxStarved, int64(c.permits)/max(1, c.stats.Active.Load())*maxFetch, c.limit/2)
+	return min(maxStarved, int64(c.permits)/max(1, c.stats.Active.Load())*maxFetch, c.limit.Load()/2)
 }
 
 // wantedLocked reports whether somebody waits for what e has from an offset on.

@@ -64,7 +64,7 @@ func (r *run) chunk() (err error) {
 		if r.ahead = nil; f == nil {
 			ask := int32(max(private, 4<<10))
 			if !e.private {
-				ask = c.fetchSize(e.lane, min(e.end-from, b.fits(c.limit)))
+				ask = c.fetchSize(e.lane, min(e.end-from, b.fits(c.limit.Load())))
 			}
 			f = r.fetch(e, from, ask)
 		}
@@ -86,7 +86,7 @@ func (r *run) chunk() (err error) {
 			r.goOn(f.got)
 		}
 		r.take(f.got.Records, f.got.Next)
-		if !more || e.private || b.chunk.bytes() >= c.limit && r.ahead == nil {
+		if !more || e.private || b.chunk.bytes() >= c.limit.Load() && r.ahead == nil {
 			break
 		}
 	}
@@ -120,7 +120,7 @@ func (r *run) land(err error) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.cut = err == nil && r.b.chunk.through > e.start && r.b.chunk.through < e.end && r.b.chunk.bytes() >= c.limit
+	e.cut = err == nil && r.b.chunk.through > e.start && r.b.chunk.through < e.end && r.b.chunk.bytes() >= c.limit.Load()
 	e.lane.over = 0
 	for _, s := range seeds {
 		e.lane.over += s.chunk.bytes()
@@ -198,7 +198,7 @@ func (c *Cache) seeds(e *entry, rest []raw.Record, next int64) []seed {
 		s := newEntry(e.lane, entryKey{start, span})
 		b := newBuilder(e.lane.key, start, s.end, nil)
 		rest = b.add(rest, next)
-		s.cut = b.chunk.bytes() >= c.limit && b.chunk.through < s.end
+		s.cut = b.chunk.bytes() >= c.limit.Load() && b.chunk.through < s.end
 		seeds = append(seeds, seed{s, b.snapshot(), b.skipped})
 		end = s.end
 	}

@@ -64,6 +64,7 @@ func (c *Cache) Open(ranges []Range) *Reader {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.fitLocked(len(ranges))
 	for i, g := range ranges {
 		cur := &cursor{Range: g, r: r, index: i, next: g.From, pos: g.From, seen: -1, aheadOf: -1, missed: -1}
 		r.cursors[i] = cur
@@ -75,6 +76,18 @@ func (c *Cache) Open(ranges []Range) *Reader {
 	}
 	c.stats.Readers.Add(1)
 	return r
+}
+
+// fitLocked makes chunks so small that one reader of n partitions has room: it needs a chunk of each at a time, and
+// without room for them it would put out its own.
+func (c *Cache) fitLocked(n int) {
+	each := int64(perRange * max(1, n))
+	if least := min(each*leastChunk, leastRoom); c.bytes < least {
+		c.bytes = least
+	}
+	if limit := c.bytes / each; limit < c.limit.Load() {
+		c.limit.Store(limit)
+	}
 }
 
 // Close ends the interest of the reader in everything. It may be called more than once.

@@ -167,9 +167,9 @@ func (c *Cache) committedLocked() int64 {
 // needLocked guesses the bytes that a read of e takes.
 func (c *Cache) needLocked(e *entry) int64 {
 	if e.lane.average > 0 {
-		return min(e.lane.average, c.limit) + min(e.lane.over, c.limit)
+		return min(e.lane.average, c.limit.Load()) + min(e.lane.over, c.limit.Load())
 	}
-	return c.limit / 2
+	return c.limit.Load() / 2
 }
 
 // candidatesLocked lists the chunks that may go, in the order in which they should. Only readers up to the pace count.
