@@ -50,6 +50,29 @@ func follow(t *testing.T, c ledger.Config) *follower {
 	return f
 }
 
+// begin starts a client that stops reading at its first event, and waits until
+// it has.
+func begin(t *testing.T, c ledger.Config) (f *follower) {
+	t.Helper()
+	known, paused := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	c.OnEvent = func(ledger.Event) {
+		first.Do(func() {
+			<-known
+			f.Pause()
+			close(paused)
+		})
+	}
+	f = follow(t, c)
+	close(known)
+	select {
+	case <-paused:
+	case <-time.After(patience):
+		t.Fatal("no event came")
+	}
+	return f
+}
+
 // followAll starts n clients with one configuration and waits until all know
 // where they start.
 func followAll(t *testing.T, n int, c ledger.Config, partitions int) []*follower {
