@@ -44,6 +44,7 @@ type modelVisit struct {
 	kafkaGens map[string]int
 	gaps      int
 	gone      bool // for good; guarded by the world's mu
+	held      bool // the ring held all that it asked for
 	answered  bool // the request was
 	noted     bool // the world knows
 	refused   *refusal

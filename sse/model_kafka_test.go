@@ -71,6 +71,13 @@ func (l *modelLog) carry(ms int64) (n int) {
 	return n
 }
 
+// shared reports whether several good records carry a millisecond, and nothing
+// but they.
+func (l *modelLog) shared(ms int64) bool {
+	first, ok := l.at(0, ms)
+	return ok && l.records[first].kind == goodRecord && l.carry(ms) > 1
+}
+
 // behindFirst is the offset behind the first good record of a millisecond, 0 if
 // there is none.
 func (l *modelLog) behindFirst(ms int64) int64 {

@@ -65,139 +65,6 @@ func (p *modelPage) bound(k modelKey, next, low int64, again bool) {
 	p.next[k], p.low[k] = next, low
 }
 
-// expect works out what a visit to an instance must bring. again: it is asked
-// a second time, for the world may have moved since.
-func (v *modelVisit) expect(again bool) {
-	in := v.in
-	if v.asked == nil {
-		for _, s := range in.topics {
-			for p, part := range s.parts {
-				v.expectOpen(in.key(s, p), part, v.since, again)
-			}
-		}
-		return
-	}
-	own := int64(-1) // the id's own time
-	here := func(e *position.Entry) bool { return strings.HasPrefix(e.Epoch, in.kafka.tag) }
-	named := map[string]bool{} // on this cluster
-	for _, e := range v.asked.Entries {
-		named[e.Topic] = named[e.Topic] || here(&e)
-		if e.HasTime && in.topic(e.Topic) != nil {
-			own = max(own, e.Timestamp-1)
-		}
-		if t := in.kafka.topics[e.Topic]; t != nil && !e.HasOffset && v.asked.Ours() && e.Epoch == in.kafka.epoch(e.Topic, t.gen) {
-			v.page.byTime[modelKey{in.kafka.tag, e.Topic, t.gen, e.Partition}] = e.Timestamp - 1
-		}
-	}
-	for _, s := range in.topics {
-		for p, part := range s.parts {
-			e := entryOf(v.asked, s.name, int32(p))
-			k := in.key(s, p)
-			switch {
-			case !v.asked.Ours():
-				v.expectForeign(k, part, e, again)
-			case e != nil && !here(e) && e.HasTime:
-				v.expectTime(k, part, e.Timestamp-1, again)
-			case e != nil && !here(e):
-				v.expectTime(k, part, -1, again)
-			case e == nil && !named[s.name]:
-				v.expectTime(k, part, own, again)
-			}
-		}
-	}
-}
-
-// expectOpen is for a partition that a request leaves open.
-func (v *modelVisit) expectOpen(k modelKey, part int, since *int64, again bool) {
-	if since == nil {
-		live := v.in.live(part)
-		if !again {
-			v.page.bound(k, live, live, false)
-		}
-		return
-	}
-	v.expectTime(k, part, *since, again)
-}
-
-// expectTime is for a partition that begins at a time, inclusive; at the live
-// end without one.
-func (v *modelVisit) expectTime(k modelKey, part int, ms int64, again bool) {
-	live := v.in.live(part)
-	next, low := live, min(live, v.in.target[part])
-	if v.client.world.logOf(k) == nil {
-		low = 0 // of the topic before
-	}
-	if l := v.in.kafka.log(k.topic, k.gen, k.part); l != nil && ms >= 0 {
-		if at, ok := l.good(l.start, ms); ok {
-			next, low = at, at
-		}
-		if at, ok := l.at(0, ms); ok {
-			low = min(low, at, live) // live: this instance has come no further
-		}
-		next = max(next, low)
-		if _, ok := l.good(0, ms); !ok {
-			next = l.stable()
-		}
-	}
-	v.page.bound(k, next, low, again)
-	v.page.timed[k] = true
-}
-
-// expectForeign is for a partition in an id that is not ours.
-func (v *modelVisit) expectForeign(k modelKey, part int, e *position.Entry, again bool) {
-	l := v.in.kafka.log(k.topic, k.gen, k.part)
-	switch {
-	case e == nil:
-		v.expectOpen(k, part, v.since, again)
-	case e.HasTime && !e.HasOffset:
-		v.expectTime(k, part, e.Timestamp-1, again)
-		v.page.low[k], v.page.byTime[k] = 0, e.Timestamp-1
-		if l != nil {
-			v.page.next[k] = max(v.page.next[k], l.behindFirst(e.Timestamp-1))
-		}
-	case e.Offset == position.LiveEnd:
-		v.expectOpen(k, part, nil, again)
-	case e.Offset == position.Earliest && l != nil:
-		v.page.bound(k, l.start, 0, again)
-	default:
-		v.page.bound(k, e.Offset, e.Offset, again)
-	}
-}
-
-// repeatFrom is the first record that may come again after a position that is
-// a time: none where one record alone carries it, and none that carried it can
-// have expired.
-func (v *modelVisit) repeatFrom(k modelKey, ms int64) int64 {
-	next := v.page.next[k]
-	l := v.in.kafka.log(k.topic, k.gen, k.part)
-	if l == nil {
-		return 0
-	}
-	first, ok := l.good(0, ms)
-	if v.client.world.backwards {
-		first, ok = l.at(0, ms)
-	}
-	if !ok || first >= next {
-		return next
-	}
-	back := false
-	for o := int64(1); o < next && o < l.end(); o++ {
-		back = back || l.records[o].time < l.records[o-1].time
-	}
-	// Behind what has expired, or was too large, nothing tells what else carried it.
-	oldest, gap := l.start, l.start > 0
-	for o := l.start; o < l.behindFirst(ms)-1; o++ {
-		if kind := l.records[o].kind; kind != markerRecord && kind != badRecord {
-			oldest, gap = o, kind == largeRecord
-		}
-	}
-	if l.carry(ms) == 1 && !back && !gap && (oldest == 0 || oldest < first) {
-		return next
-	}
-	first, _ = l.at(0, ms) // Kafka knows the times of bad ones too
-	return first
-}
-
 func entryOf(id *position.ID, topic string, part int32) *position.Entry {
 	for i := range id.Entries {
 		if e := &id.Entries[i]; e.Topic == topic && e.Partition == part {
@@ -382,6 +249,7 @@ func (v *modelVisit) gap(n ringbuf.Notice) {
 		if int(n.Partition) < v.parts[n.Topic] && !w.recreation {
 			v.fail("FALSE: %+v", n)
 		}
+		v.page.low[k] = 0 // if it comes back, from its first record
 		return
 	}
 	v.page.told[k] = append(v.page.told[k], [2]int64{n.Asked, n.Given})
@@ -437,12 +305,17 @@ func (v *modelVisit) adopt(id string) {
 
 // placed takes note of where a time has led to.
 func (v *modelVisit) placed(k modelKey, id string) {
+	c := v.client
 	x, err := position.Parse([]byte(id))
 	if err != nil {
 		v.fail("the id %s: %v", id, err)
 		return
 	}
 	e := entryOf(&x, k.topic, k.part)
+	if l := c.world.logOf(k); e != nil && !e.HasOffset && !c.world.backwards && !c.world.recreation && l.shared(v.page.byTime[k]) && e.Timestamp-1 < v.page.byTime[k] {
+		// It went back to the first record of its millisecond, and has to see that again.
+		v.fail("BACK: %v at %d, was at %d", k, e.Timestamp-1, v.page.byTime[k])
+	}
 	if e == nil || !e.HasOffset || v.lane&laneLines != 0 {
 		return
 	}

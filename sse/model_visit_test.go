@@ -49,6 +49,7 @@ func (w *modelWorld) connect(c *modelClient) {
 		}
 	}
 	v.expect(false)
+	v.held = v.inRing()
 	c.visit = v
 	since := "-"
 	if v.since != nil {
@@ -75,6 +76,23 @@ func (v *modelVisit) mend() {
 	}
 }
 
+// inRing reports whether the ring holds everything behind the id, which says for
+// every partition where that is.
+func (v *modelVisit) inRing() bool {
+	if v.asked == nil || !v.asked.Ours() {
+		return false
+	}
+	for _, s := range v.in.topics {
+		for p, part := range s.parts {
+			e := entryOf(v.asked, s.name, int32(p))
+			if first, _ := v.in.ring.First(part); e == nil || !e.HasOffset || e.Epoch != v.in.kafka.epoch(s.name, s.gen) || e.Offset < first {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // answer takes note of the answer to a request.
 func (v *modelVisit) answer() {
 	if v.answered && v.start.want != nil && v.start.want.parked != nil && len(v.page.cursor) == 0 {
@@ -96,6 +114,9 @@ func (v *modelVisit) answer() {
 		w.tracef("%s joins at %d after %q", v.name, v.start.at.Seq, v.start.private)
 	default:
 		x := v.start.want
+		if x.deep && v.held {
+			v.fail("KAFKA: the ring holds everything that is asked for, and the position goes to Kafka")
+		}
 		w.tracef("%s waits: pos %v absent %v late %v notices %v deep %v parked %v long %v", v.name, x.pos, x.absent, x.late, x.notices, x.deep, x.parked != nil, x.long)
 	}
 }

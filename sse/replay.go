@@ -60,9 +60,6 @@ func (f *follower) replay(ask *asker) error {
 	err := p.run()
 	if err == errTrouble {
 		if err = f.rest(ask); err == nil {
-			err = p.passGone()
-		}
-		if err == nil {
 			err = errAgain
 		}
 	}
@@ -74,24 +71,27 @@ func (f *follower) replay(ask *asker) error {
 	return err
 }
 
-// passGone moves the position to what the ring has of topics that do not exist
-// any more.
+// passGone leaves to the ring what it has of topics that do not exist any more,
+// and moves the position to that: they must not hold up the others. errTrouble:
+// there are none.
 func (p *replay) passGone() error {
 	if p.changed() {
-		return nil
+		return errAgain
 	}
 	ctx, cancel := p.f.askContext()
 	defer cancel()
-	for i := range p.w.pos {
-		floor, _ := p.f.view.Ring.First(i)
-		if p.u.Pos[i].Next >= floor || !p.f.view.gone(ctx, p.u.Keys[i].Topic) {
+	err := errTrouble
+	for _, i := range p.parts {
+		if !p.f.view.gone(ctx, p.u.Keys[i].Topic) {
 			continue
 		}
+		floor, _ := p.f.view.Ring.First(i)
 		if err := p.jump(i, floor, gapGone); err != nil {
 			return err
 		}
+		p.inRing[i], err = true, errReopen
 	}
-	return nil
+	return err
 }
 
 // whole is the want as a vector: its partitions by their index, then those
@@ -128,6 +128,9 @@ func (p *replay) run() error {
 		}
 		err = p.read(r)
 		r.Close()
+		if err == errTrouble {
+			err = p.passGone()
+		}
 		if err != errReopen {
 			return err
 		}
