@@ -145,4 +145,3 @@ func (v *modelVisit) repeatFrom(k modelKey, ms int64) int64 {
 	first, _ = l.at(0, ms) // Kafka knows the times of bad ones too
 	return first
 }
-

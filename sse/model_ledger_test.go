@@ -108,7 +108,7 @@ func (v *modelVisit) event(data []byte) {
 		if ms, ok := v.page.byTime[k]; ok {
 			low = min(low, v.repeatFrom(k, ms))
 		}
-		if v.client.world.form == position.Timestamp && v.client.world.logOf(k) == nil {
+		if v.client.world.logOf(k) == nil {
 			low = 0 // its generation is over, and with it what could be compared
 		}
 		if x.O < low {
