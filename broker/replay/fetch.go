@@ -90,11 +90,14 @@ func (r *run) goOn(f raw.Fetched) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.reach = f.Next
+	if !e.followedLocked(f.Next) {
+		return
+	}
 	if f.Next >= e.end {
 		e = c.onwardLocked(e, f.Next, time.Now())
 		r.next = e
 	}
-	if e == nil || fits <= 0 || e.lane.perOffset == 0 || !e.wantedLocked(f.Next) {
+	if e == nil || fits <= 0 || e.lane.perOffset == 0 {
 		return
 	}
 	n, most := min(e.end-f.Next, fits), int64(maxFetch)
@@ -111,10 +114,11 @@ func (c *Cache) largeLocked() int64 {
 	return min(maxStarved, int64(c.permits)/max(1, c.stats.Active.Load())*maxFetch, c.limit.Load()/2)
 }
 
-// wantedLocked reports whether somebody waits for what e has from an offset on.
-func (e *entry) wantedLocked(from int64) bool {
+// followedLocked reports whether somebody waits for e who goes on from an offset. Who has not been given anything yet may
+// want no more than one event, and the next one who comes should not find the connection in use for that.
+func (e *entry) followedLocked(from int64) bool {
 	for cur := range e.waiting {
-		if cur.To > from {
+		if cur.To > from && cur.seen >= 0 {
 			return true
 		}
 	}
