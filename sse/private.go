@@ -175,17 +175,20 @@ func (f *follower) unpark(ask *asker) error {
 	return f.rest(ask)
 }
 
-// walk gives what the reader finds until it is joined to the shared bytes.
-// errAgain: the ring has changed under it.
+// walk gives what the reader finds until it is joined to the shared bytes, in
+// turns. errAgain: the ring has changed under it.
 func (f *follower) walk(c *catchUp, ask *asker) error {
 	for {
 		joined, err := false, error(nil)
-		f.out = f.out[:0]
-		given := c.events
-		for !joined && err == nil && len(f.out) < followerBatch {
-			f.out, joined, err = c.step(f.out, f.lane)
-		}
-		if werr := f.write(f.out); werr != nil {
+		given, taken := c.events, 0
+		f.srv.turns.take(func() {
+			f.out = f.out[:0]
+			for !joined && err == nil && len(f.out) < followerBatch {
+				f.out, joined, err = c.step(f.out, f.lane)
+			}
+			taken = f.tryWrite(f.out)
+		})
+		if werr := f.written(taken, f.out[taken:]); werr != nil {
 			return werr
 		}
 		f.srv.stats.gavePrivate(f.view, len(f.out), c.events-given, c.given)

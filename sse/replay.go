@@ -272,21 +272,21 @@ func (p *replay) take(ctx context.Context, r HistoryReader) error {
 // quarter of it).
 func (p *replay) turn(r HistoryReader, n int) (size int, reopen bool, _ error) {
 	f := p.f
-	f.srv.turns <- struct{}{}
 	buf := buffers.Get().(*[]byte)
-	f.out = (*buf)[:0]
-	events := 0
-	for i := 0; i < n && !reopen; i++ {
-		it := r.Item(i)
-		if it.Kind == ringbuf.Event {
-			events++
+	events, taken := 0, 0
+	f.srv.turns.take(func() {
+		f.out = (*buf)[:0]
+		for i := 0; i < n && !reopen; i++ {
+			it := r.Item(i)
+			if it.Kind == ringbuf.Event {
+				events++
+			}
+			reopen = p.give(&it)
 		}
-		reopen = p.give(&it)
-	}
-	r.Release() // the values keep their chunks in memory, and the write may take long
+		r.Release() // the values keep their chunks in memory, and the write may take long
+		taken = f.tryWrite(f.out)
+	})
 	size = len(f.out)
-	taken := f.tryWrite(f.out)
-	<-f.srv.turns
 	err := f.written(taken, f.out[taken:])
 	f.srv.stats.gavePrivate(f.view, size, events, p.given)
 	p.given = nil

@@ -83,9 +83,7 @@ type Server struct {
 	private     atomic.Int64 // followers catching up under their own ids
 	replaying   atomic.Int64 // of them those that read from Kafka
 	places      *places      // for those
-	// turns are held by those that encode and write history: half of the
-	// processors stay free for the shards.
-	turns chan struct{}
+	turns       turns
 
 	// adopting limits how many connections leave fasthttp at a time: each does
 	// system calls, and a herd of them would make a herd of threads.
@@ -111,7 +109,7 @@ type Server struct {
 // New returns a server for the streams of cfg. It fails when two streams claim
 // the same route.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, routes: make(map[string]*view), log: cfg.Log, drain: make(chan struct{}), adopting: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
+	s := &Server{cfg: cfg, routes: make(map[string]*view), log: cfg.Log, drain: make(chan struct{}), adopting: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), turns: newTurns()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if s.cfg.Metrics == nil {
 		s.cfg.Metrics = metrics.NewSet()
