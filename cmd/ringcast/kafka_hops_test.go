@@ -76,9 +76,7 @@ func (s *scene) hops() {
 	s.reached()
 	s.noPrivate(one, two)
 
-	late := ledger.NewClient(ledger.Config{URLs: urls, Book: s.book, LastEventID: old})
-	s.clients = append(s.clients, late)
-	s.running.Go(func() { late.Follow(s.ctx) })
+	s.client(ledger.Config{URLs: urls, LastEventID: old}, s.always) // from before the rings
 	s.reached()
 	s.served(s.clients...)
 	t.Logf("%d hops over %d records", done.Load(), s.clients[0].Receipt().Received())
