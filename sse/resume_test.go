@@ -82,7 +82,7 @@ func TestHops(t *testing.T) {
 			for i, change := range []func(*Config){changeA, changeB} {
 				s, addr := serve(t, instances[i].publisher, func(c *Config) {
 					change(c)
-					c.SendBuffer, c.SlowClientTimeout = 8<<10, 500*time.Millisecond
+					c.SendBuffer, c.SlowClientTimeout = 8<<10, 3*time.Second
 				})
 				servers, urls = append(servers, s), append(urls, "http://"+addr+"/v2/stream/s")
 			}
