@@ -52,6 +52,49 @@ func TestGaps(t *testing.T) {
 	f("told but delivered", expired, []int64{0, 1, 2, 3, 4, 5}, "DOUBLE 3 (a-0@1 n=1, a-0@2 n=2, a-0@3 n=3)", true)
 }
 
+// TestGapTakenBack: a notice has no id, so a client that is cut right behind it asks for the same again, and another
+// instance may still have what the first one had lost.
+func TestGapTakenBack(t *testing.T) {
+	f := func(name string, resumed string, notice string, deliver []int64, want string) {
+		t.Helper()
+		book := NewBook(nil)
+		for n := range int64(6) {
+			if err := book.Add(Record{"a", 0, n, Value("a", 0, n, 50)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const expired = ": gap topic=a partition=0 asked=1 given=4 reason=expired\n"
+		visits := 0
+		url := serve(t, func(asked) string {
+			visits++
+			if visits == 1 {
+				return chunked([]string{greeting(id(0, 0)), event(id(1, 0), Value("a", 0, 0, 50)), expired})
+			}
+			body := []string{greeting(resumed), notice}
+			for _, n := range deliver {
+				body = append(body, event(id(n+1, 0), Value("a", 0, n, 50)))
+			}
+			return chunked(body)
+		})
+		c := NewClient(Config{URLs: []string{url}, Book: book})
+		c.Visit(t.Context(), Visit{})
+		c.Visit(t.Context(), Visit{})
+		got := ""
+		if err := c.Receipt().CheckAllowing(book.End(), Gap); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+	const nothing, less = ":\n", ": gap topic=a partition=0 asked=1 given=3 reason=expired\n"
+	f("all of it is there", id(1, 0), nothing, []int64{1, 2, 3, 4, 5}, "")
+	f("part of it, told", id(1, 0), less, []int64{3, 4, 5}, "")
+	f("part of it, not told", id(1, 0), nothing, []int64{3, 4, 5}, "LOST 2 (a-0@1, a-0@2)")
+	f("twice", id(1, 0), nothing, []int64{1, 2, 3, 2, 4, 5}, "DOUBLE 1 (a-0@2 n=2); ID BEHIND 1 (a-0 goes back from 4 to 3)")
+	f("further back", id(0, 0), nothing, []int64{0, 1, 2, 3, 4, 5}, "DOUBLE 1 (a-0@0 n=0)")
+}
+
 // TestRecreated: records of a topic's old log are excused by the notice, those of the new one are due from its first.
 func TestRecreated(t *testing.T) {
 	f := func(name string, delivered []int64, want string) {

@@ -63,6 +63,10 @@ func (r *Receipt) turnLocked(id []byte) {
 	}
 	for _, e := range r.entries {
 		t := r.trackOfLocked(e)
+		if e.offset >= 0 && (t.jumped || len(t.pending) > 0) {
+			t.pending = append(t.pending, arrival{back: true, floor: e.offset})
+			t.resolve(&r.report, false)
+		}
 		renewed := t.epoch != "" && (!epochsMatch([]byte(t.epoch), e.epoch) || nameless(e.epoch) && e.offset < t.vector)
 		switch {
 		case renewed:

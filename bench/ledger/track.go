@@ -35,6 +35,8 @@ type track struct {
 	floating    bool  // due from the offset below in the life of its topic in which the next event is
 	from        int64 // while floating
 	unplaced    bool  // a gap without a new position: the next event gives it
+	jumped      bool  // by notices behind which no event of the partition has come
+	before      spot  // where the cursor was before those
 	start       spot
 	cursor      spot   // behind the last record that arrived in order
 	received    int64  // booked records that arrived, each counted once
@@ -52,6 +54,7 @@ type arrival struct {
 	floor   int64 // position that the id before it claimed, -1: none
 	ceiling int64 // position in its own id, -1: none
 	gap     *GapNotice
+	back    bool // a greeting that places the partition at floor
 }
 
 func newTrack(at TopicPartition, book *Book) *track {
@@ -116,6 +119,11 @@ func (t *track) resolve(report *Report, force bool) {
 			done++
 			continue
 		}
+		if a.back {
+			t.takeBack(l, a.floor)
+			done++
+			continue
+		}
 		e, ok := l.find(a.n)
 		if !ok {
 			if !force {
@@ -149,6 +157,7 @@ func (t *track) settle(l *logBook, a arrival, e entry, report *Report) {
 	if t.floating {
 		t.land(l, e.generation)
 	}
+	t.jumped = false
 	switch {
 	case !t.started:
 		t.begin(e.spot)
@@ -210,6 +219,7 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 		t.float(g.Given)
 		return
 	case t.floating:
+		t.jumping(spot{offset: t.from})
 		t.from = max(t.from, g.Given)
 		return
 	case !t.started:
@@ -227,8 +237,32 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 		report.add(IDBehind, "gap of %v gives %d, delivered is up to %d", t.at, g.Given, t.cursor.offset)
 		return
 	}
+	t.jumping(t.cursor)
 	t.excused += l.count(t.cursor, to)
 	t.cursor = to
+}
+
+// jumping notes where the partition stands before a notice moves it.
+func (t *track) jumping(from spot) {
+	if !t.jumped {
+		t.jumped, t.before = true, from
+	}
+}
+
+// takeBack undoes notices. They have no id, so a client that is cut before the next event asks for the same again, and
+// another instance may still hold what the first one had lost.
+func (t *track) takeBack(l *logBook, offset int64) {
+	switch {
+	case !t.jumped:
+	case t.floating:
+		t.from = max(t.before.offset, min(t.from, offset))
+	case t.before.generation == t.cursor.generation:
+		if to := (spot{t.cursor.generation, max(t.before.offset, offset)}); to.less(t.cursor) {
+			t.excused -= l.count(to, t.cursor)
+			t.cursor = to
+		}
+	}
+	t.jumped = false
 }
 
 // rewind takes back what arrived, or was jumped over, from to on: all of it is still to come.
