@@ -22,31 +22,29 @@ var ErrTooLarge = errors.New("entry larger than the ring")
 // Ring holds the newest entries of one stream.
 //
 // The protocol. Sequences start at 1 and have no holes; the entry of sequence
-// s lives in slots[s&mask].
+// s lives in slots[s&mask] of the table.
 //
-//  1. Only the publisher stores to slots, head, tail and floors.
+//  1. Only the publisher stores to table, slots, head, tail and floors.
 //  2. Publishing stores the slot, then head. A reader that sees head ≥ s finds
 //     s in its slot, or that s has been evicted since.
 //  3. Evicting raises the floor, then tail, then clears the slot. A reader that
 //     does not find s in its slot finds tail > s, and one that trusts tail
 //     finds every loss behind it in the floors.
-//  4. Readers load head, then the slot, and compare the sequence in it: a slot
-//     may hold a later lap.
+//  4. Readers load head, then the table, then the slot, and compare the sequence
+//     in it: a slot may hold a later lap.
 //  5. Nothing is modified or pooled after publication. The garbage collector
 //     frees an entry when ring and readers let go of it.
 //  6. The one hole is what Restart leaves out. It lies below tail before head
 //     is above it, so it looks like any entry that has been evicted.
+//  7. Resize fills a new table before it stores it, and never touches the old
+//     one again. Whoever still holds that finds in it everything up to the head
+//     of then; a later head is seen only together with the new table.
 //
 // The entry published last is never evicted, so after the first publication
 // there is always a position to start from.
 type Ring struct {
-	// Set at construction.
-	maxEvents uint64
-	maxBytes  int64
-	slots     []atomic.Pointer[Entry]
-	mask      uint64
-
 	// Stored by the publisher, loaded by anyone.
+	table  atomic.Pointer[table]
 	_      [64]byte
 	head   atomic.Uint64 // newest sequence, 0 before the first
 	tail   atomic.Uint64 // oldest sequence
@@ -65,6 +63,26 @@ type Ring struct {
 	mu     sync.Mutex // guards replacing wakers
 }
 
+// table is where the entries are, and how many there may be. Only its slots
+// change.
+type table struct {
+	maxEvents uint64
+	maxBytes  int64
+	slots     []atomic.Pointer[Entry]
+	mask      uint64
+}
+
+func newTable(events int, bytes int64) *table {
+	if events < 1 || bytes < 1 {
+		panic(fmt.Sprintf("BUG: ring of %d events and %d bytes", events, bytes))
+	}
+	n := uint64(1) << bits.Len64(uint64(events)) // one slot more than events at least
+	return &table{maxEvents: uint64(events), maxBytes: bytes, slots: make([]atomic.Pointer[Entry], n), mask: n - 1}
+}
+
+// slot is where the entry of a sequence is, if it is there.
+func (t *table) slot(seq uint64) *atomic.Pointer[Entry] { return &t.slots[seq&t.mask] }
+
 // floor is what eviction took from one partition.
 type floor struct {
 	next atomic.Int64 // offset after the last one that is gone
@@ -74,11 +92,8 @@ type floor struct {
 // New returns an empty ring bounded to events entries and to bytes of memory.
 // Memory counts by capacity and includes the ring's own overhead per entry.
 func New(events int, bytes int64) *Ring {
-	if events < 1 || bytes < 1 {
-		panic(fmt.Sprintf("BUG: ring of %d events and %d bytes", events, bytes))
-	}
-	n := uint64(1) << bits.Len64(uint64(events)) // one slot more than events at least
-	r := &Ring{maxEvents: uint64(events), maxBytes: bytes, slots: make([]atomic.Pointer[Entry], n), mask: n - 1}
+	r := &Ring{}
+	r.table.Store(newTable(events, bytes))
 	r.tail.Store(1)
 	r.floors.Store(&[]floor{})
 	r.wakers.Store(&[]*Waker{})
@@ -137,7 +152,7 @@ func (r *Ring) Publish(part int, offset, ms int64, w Wire) error {
 	if offset < r.pos[part].Next {
 		return ErrStale
 	}
-	if w.ID == "" && entryOverhead+w.size() > r.maxBytes {
+	if w.ID == "" && entryOverhead+w.size() > r.table.Load().maxBytes {
 		return ErrTooLarge
 	}
 	p := &r.pos[part]
@@ -218,16 +233,23 @@ func (r *Ring) put(seq uint64, kind Kind, part int, offset, ms int64, w Wire) {
 	e := &Entry{Seq: seq, Kind: kind, index: uint8(r.index), Part: int32(part), Offset: offset, Time: ms, Wire: w, block: r.block}
 	r.index++
 	r.bytes.Add(e.Size())
-	r.slots[seq&r.mask].Store(e)
+	t := r.table.Load()
+	t.slot(seq).Store(e)
 	r.head.Store(seq)
-	for s := r.tail.Load(); s < seq && (seq-s >= r.maxEvents || r.bytes.Load() > r.maxBytes); s++ {
+	r.trim(seq, t)
+}
+
+// trim evicts what is more than the bounds of t allow, but not the entry of seq,
+// which is the newest.
+func (r *Ring) trim(seq uint64, t *table) {
+	for s := r.tail.Load(); s < seq && (seq-s >= t.maxEvents || r.bytes.Load() > t.maxBytes); s++ {
 		r.evict(s)
 	}
 }
 
 // evict removes the oldest entry, whose sequence is seq.
 func (r *Ring) evict(seq uint64) {
-	slot := &r.slots[seq&r.mask]
+	slot := r.table.Load().slot(seq)
 	e := slot.Load()
 	if e.Part >= 0 {
 		f := &(*r.floors.Load())[e.Part]
@@ -260,9 +282,10 @@ func (r *Ring) Tail() uint64 { return r.tail.Load() }
 // Bytes is the memory that the entries are charged for.
 func (r *Ring) Bytes() int64 { return r.bytes.Load() }
 
-// Bounds returns what New was given.
+// Bounds returns what New or, after that, Resize was given.
 func (r *Ring) Bounds() (events int, bytes int64) {
-	return int(min(r.maxEvents, math.MaxInt)), r.maxBytes
+	t := r.table.Load()
+	return int(min(t.maxEvents, math.MaxInt)), t.maxBytes
 }
 
 // At returns the entry of a sequence. It is nil when the entry has not been
@@ -271,7 +294,7 @@ func (r *Ring) At(seq uint64) *Entry {
 	if seq > r.head.Load() {
 		return nil
 	}
-	e := r.slots[seq&r.mask].Load()
+	e := r.table.Load().slot(seq).Load()
 	if e == nil || e.Seq != seq {
 		return nil
 	}

@@ -37,8 +37,9 @@ func (r *Ring) inside(t *testing.T) (events int, bytes int64) {
 		bytes += e.Size()
 	}
 	kept := 0
-	for i := range r.slots {
-		if r.slots[i].Load() != nil {
+	slots := r.table.Load().slots
+	for i := range slots {
+		if slots[i].Load() != nil {
 			kept++
 		}
 	}

@@ -83,8 +83,12 @@ func (h *history) readConcurrently(t *testing.T, ring *Ring) {
 		})
 	}
 	rng := rand.New(rand.NewPCG(4, 4))
+	events, bytes := ring.Bounds()
 	for _, call := range h.calls[1:] {
 		call(ring)
+		if rng.IntN(100) == 0 {
+			ring.Resize(1+rng.IntN(2*events), bytes/2+rng.Int64N(bytes))
+		}
 		if rng.IntN(200) == 0 {
 			runtime.Gosched()
 		}
