@@ -89,13 +89,16 @@ type Broker struct {
 	// Set at construction.
 	cfg     Config
 	log     zerolog.Logger
-	streams []*Stream // in the order given
-	byName  map[string]*Stream
 	meta    *poller
 	history *History
 	times   times
 
 	reached atomic.Bool
+
+	mu      sync.Mutex
+	streams []*Stream       // replaced, never modified; guarded by mu
+	ctx     context.Context // of Run, nil before it; guarded by mu
+	running sync.WaitGroup  // the streams; added to under mu while ctx is alive
 }
 
 // New checks the configuration and prepares the streams. It sets
@@ -114,21 +117,14 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 	}
 	setLibrary(cfg)
 
-	b := &Broker{cfg: cfg, log: cfg.Log, byName: map[string]*Stream{}, times: times{poll: pollEvery, check: checkEvery, patient: catchUpPatience}}
+	b := &Broker{cfg: cfg, log: cfg.Log, times: times{poll: pollEvery, check: checkEvery, patient: catchUpPatience}}
 	if _, err := b.clientConfig(newLeash()); err != nil {
 		return nil, fmt.Errorf("cannot use the kafka configuration: %w", err)
 	}
 	for _, sc := range streams {
-		if b.byName[sc.Name] != nil {
-			return nil, fmt.Errorf("cannot add stream %q: it is there already", sc.Name)
+		if _, err := b.Add(sc); err != nil {
+			return nil, err
 		}
-		if len(sc.Topics) == 0 || sc.Ring == nil || sc.Encoder == nil {
-			return nil, fmt.Errorf("cannot add stream %q: topics, ring and encoder are needed", sc.Name)
-		}
-		sc.MaxEvent = orDefault(sc.MaxEvent, 4<<20)
-		s := newStream(b, sc)
-		b.streams = append(b.streams, s)
-		b.byName[sc.Name] = s
 	}
 	b.meta = newPoller(b)
 	b.history = newHistory(b)
@@ -155,21 +151,25 @@ func orDefault[T int | int32 | int64 | time.Duration](v, zero T) T {
 // Run reads until the context ends, closes every connection and returns nil.
 // It is called once.
 func (b *Broker) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	wg.Go(func() { b.meta.run(ctx) })
+	var meta sync.WaitGroup
+	meta.Go(func() { b.meta.run(ctx) })
+	b.mu.Lock()
+	b.ctx = ctx
 	for _, s := range b.streams {
-		wg.Go(func() { s.run(ctx) })
+		b.startLocked(s)
 	}
-	wg.Wait()
+	b.mu.Unlock()
+	<-ctx.Done()
+	b.mu.Lock()
+	b.mu.Unlock() //nolint:staticcheck // whoever saw ctx alive has started its stream
+	b.running.Wait()
+	meta.Wait()
 	b.history.close()
 	return nil
 }
 
 // History reads what the rings no longer hold.
 func (b *Broker) History() *History { return b.history }
-
-// Stream returns the stream of that name, nil when there is none.
-func (b *Broker) Stream(name string) *Stream { return b.byName[name] }
 
 // Reached reports whether Kafka has ever answered.
 func (b *Broker) Reached() bool { return b.reached.Load() }

@@ -27,7 +27,6 @@ type poller struct {
 	// Set at construction.
 	b      *Broker
 	asks   *asker
-	topics []string
 	kicked chan struct{} // cap 1: a round is wanted now
 	ended  chan struct{} // closed when run returns
 
@@ -42,17 +41,21 @@ type polled struct {
 }
 
 func newPoller(b *Broker) *poller {
-	p := &poller{b: b, asks: b.newAsker(), kicked: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &poller{b: b, asks: b.newAsker(), kicked: make(chan struct{}, 1), ended: make(chan struct{})}
+}
+
+// topicsOf are the topics of some streams, each once.
+func topicsOf(streams []*Stream) (topics []string) {
 	seen := map[string]bool{}
-	for _, s := range b.streams {
+	for _, s := range streams {
 		for _, t := range s.cfg.Topics {
 			if !seen[t] {
 				seen[t] = true
-				p.topics = append(p.topics, t)
+				topics = append(topics, t)
 			}
 		}
 	}
-	return p
+	return topics
 }
 
 // kick wants a round without waiting for it.
@@ -83,10 +86,11 @@ func (p *poller) now(ctx context.Context) (raw.Cluster, error) {
 
 // probe asks once, before run.
 func (p *poller) probe(ctx context.Context) error {
-	if len(p.topics) == 0 {
+	topics := topicsOf(p.b.all())
+	if len(topics) == 0 {
 		return nil
 	}
-	_, err := p.asks.get().Metadata(ctx, p.topics)
+	_, err := p.asks.get().Metadata(ctx, topics)
 	return err
 }
 
@@ -94,10 +98,6 @@ func (p *poller) run(ctx context.Context) {
 	defer close(p.ended)
 	defer context.AfterFunc(ctx, p.asks.close)()
 	defer p.asks.close()
-	if len(p.topics) == 0 {
-		<-ctx.Done()
-		return
-	}
 	tick := time.NewTicker(p.b.times.poll)
 	defer tick.Stop()
 	var wait backoff
@@ -130,19 +130,25 @@ func (p *poller) round(ctx context.Context) (doubtful bool, err error) {
 	p.waiting = nil
 	p.mu.Unlock()
 
+	streams := p.b.all()
+	topics := topicsOf(streams)
 	asking, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	cluster, err := p.asks.get().Metadata(asking, p.topics)
-	if err == nil {
+	var cluster raw.Cluster
+	if len(topics) > 0 { // no names would mean all of them
+		cluster, err = p.asks.get().Metadata(asking, topics)
+	}
+	switch {
+	case err != nil:
+		for _, s := range streams {
+			s.failed("cannot ask for metadata", err)
+		}
+	case len(topics) > 0:
 		if !p.b.reached.Swap(true) {
 			p.b.log.Info().Str("cluster", cluster.ID).Msg("kafka reached")
 		}
-		for _, s := range p.b.streams {
+		for _, s := range streams {
 			doubtful = s.takeIn(cluster) || doubtful
-		}
-	} else {
-		for _, s := range p.b.streams {
-			s.failed("cannot ask for metadata", err)
 		}
 	}
 	for _, w := range waiting {

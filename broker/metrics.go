@@ -23,29 +23,29 @@ type streamMetrics struct {
 	rebuilds *metrics.Counter
 	epochs   *metrics.Counter
 
+	set   *metrics.Set
+	names []string // what forget takes out of the set
+
 	lastRecord atomic.Int64   // Unix milliseconds of the record published last, 0 before
 	sampled    zerolog.Logger // for what Kafka can cause many times a second
 }
 
 func newStreamMetrics(s *Stream) *streamMetrics {
-	set, name := s.b.cfg.Metrics, s.cfg.Name
-	counter := func(metric string) *metrics.Counter {
-		return set.GetOrCreateCounter(fmt.Sprintf("ringcast_%s{stream=%q}", metric, name))
+	m := &streamMetrics{set: s.b.cfg.Metrics, sampled: s.b.log.Sample(&zerolog.BurstSampler{Burst: 10, Period: 10 * time.Second})}
+	full := func(metric, labels string) string {
+		m.names = append(m.names, fmt.Sprintf("ringcast_%s{stream=%q%s}", metric, s.cfg.Name, labels))
+		return m.names[len(m.names)-1]
 	}
-	labelled := func(metric, label string, value fmt.Stringer) *metrics.Counter {
-		return set.GetOrCreateCounter(fmt.Sprintf("ringcast_%s{stream=%q,%s=%q}", metric, name, label, value))
+	counter := func(metric string) *metrics.Counter { return m.set.GetOrCreateCounter(full(metric, "")) }
+	labelled := func(metric, label string, value any) *metrics.Counter {
+		return m.set.GetOrCreateCounter(full(metric, fmt.Sprintf(",%s=\"%v\"", label, value)))
 	}
-	gauge := func(metric string, f func() float64) {
-		set.GetOrCreateGauge(fmt.Sprintf("ringcast_%s{stream=%q}", metric, name), f)
-	}
+	gauge := func(metric string, f func() float64) { m.set.GetOrCreateGauge(full(metric, ""), f) }
 
-	m := &streamMetrics{
-		events:   counter("events_total"),
-		stale:    set.GetOrCreateCounter(fmt.Sprintf("ringcast_events_skipped_total{stream=%q,reason=\"stale\"}", name)),
-		rebuilds: counter("kafka_client_rebuilds_total"),
-		epochs:   counter("epochs_total"),
-		sampled:  s.b.log.Sample(&zerolog.BurstSampler{Burst: 10, Period: 10 * time.Second}),
-	}
+	m.events = counter("events_total")
+	m.stale = labelled("events_skipped_total", "reason", "stale")
+	m.rebuilds = counter("kafka_client_rebuilds_total")
+	m.epochs = counter("epochs_total")
 	for r := range m.skipped {
 		if record.Reason(r) != record.OK {
 			m.skipped[r] = labelled("events_skipped_total", "reason", record.Reason(r))
@@ -74,6 +74,13 @@ func newStreamMetrics(s *Stream) *streamMetrics {
 		return float64(len(s.missingLocked()))
 	})
 	return m
+}
+
+// forget takes the metrics of a stream that is no longer read out of the set.
+func (m *streamMetrics) forget() {
+	for _, name := range m.names {
+		m.set.UnregisterMetric(name)
+	}
 }
 
 // ringSeconds is the age of the oldest record in the ring.

@@ -25,6 +25,9 @@ type Stream struct {
 	asks  *asker // for offsets, end checks and requests
 	reads *asker // for records read without the group
 	past  *pastEnds
+	done  chan struct{} // closed when run has returned
+
+	stop context.CancelFunc // ends run; nil before it, guarded by Broker.mu
 
 	warm     atomic.Bool             // stays true
 	targets  atomic.Pointer[[]int64] // newest when the start was set, by ring index; replaced under mu
@@ -67,6 +70,7 @@ func newStream(b *Broker, cfg StreamConfig) *Stream {
 		log:   b.log.With().Str("stream", cfg.Name).Logger(),
 		asks:  b.newAsker(),
 		reads: b.newAsker(),
+		done:  make(chan struct{}),
 	}
 	for _, name := range cfg.Topics {
 		s.topics = append(s.topics, &topic{name: name, had: map[[16]byte]bool{}})

@@ -103,7 +103,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // Clients is the number of connections per stream name.
 func (s *Server) Clients(stream string) int {
-	if v := s.routes[stream]; v != nil {
+	if v := s.catalog.Load().byName[stream]; v != nil {
 		return int(v.connections.Load())
 	}
 	return 0

@@ -196,8 +196,13 @@ func (sh *shard) adopt(a arrival) {
 		first = min(first, c.born+age)
 	}
 	sh.due(i, first)
-	if sh.drainer != nil && !a.bare {
+	switch {
+	case a.bare:
+	case sh.drainer != nil:
 		sh.end(i, closedDrain)
+	case a.view.isRemoved():
+		sh.end(i, closedRemoved)
+		sh.removing = true
 	}
 	g.dirty = true
 	sh.step(i)
@@ -234,10 +239,18 @@ func (sh *shard) leave(g *group) {
 	g.view.pace.leave(&g.reader)
 }
 
-// dropGroups forgets the views that have no clients any more, in any shard.
+// dropGroups forgets the views that have no clients any more, in any shard. The
+// clients of those that are no longer served are sent away first.
 func (sh *shard) dropGroups() {
+	sh.removing = false
+	for _, g := range sh.order {
+		if g.view.isRemoved() && g.size() > 0 {
+			sh.removing = true
+			g.each(func(i uint32) { sh.end(i, closedRemoved) })
+		}
+	}
 	sh.order = slices.DeleteFunc(sh.order, func(g *group) bool {
-		if !g.view.dropped() {
+		if !g.view.dropped() && !(g.view.isRemoved() && g.size() == 0) {
 			return false
 		}
 		sh.leave(g)

@@ -87,7 +87,7 @@ func (d *depths) advice(now time.Time) (a Advice) {
 
 // Advice tells how large the ring of a stream should be.
 func (s *Server) Advice(stream string) Advice {
-	if v := s.routes[stream]; v != nil {
+	if v := s.catalog.Load().byName[stream]; v != nil {
 		return v.depths.advice(time.Now())
 	}
 	return Advice{FromRing: 1}

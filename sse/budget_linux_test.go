@@ -93,7 +93,7 @@ func TestAllocationsPerRound(t *testing.T) {
 			p.publish(0, next, value)
 			next++
 			written := float64(next) * float64(clients)
-			for s.views[0].metrics.deliveries.Get() < uint64(written) {
+			for s.catalog.Load().views[0].metrics.deliveries.Get() < uint64(written) {
 				runtime.Gosched()
 			}
 		}

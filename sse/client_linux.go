@@ -1,6 +1,8 @@
 package sse
 
 import (
+	"slices"
+
 	"github.com/ringcast/ringcast/ringbuf"
 )
 
@@ -104,6 +106,17 @@ func (sh *shard) unlist(i uint32) {
 	*l = (*l)[:end]
 	sh.count[c.state]--
 	c.state = stateFree
+}
+
+// size is how many clients the group has.
+func (g *group) size() int { return g.liveClients() + len(g.lagging) + len(g.waiting) }
+
+// each calls f for every client. f may move it.
+func (g *group) each(f func(i uint32)) {
+	all := slices.Concat(append(g.live[:], g.lagging, g.waiting)...)
+	for _, i := range all {
+		f(i)
+	}
 }
 
 // live is how many clients are at the shard's position.

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -89,7 +90,7 @@ func (c *composites) use(s *Server, streams []*view) *view {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.list[key]
-	if v == nil {
+	if v == nil || !slices.Equal(v.streams, streams) {
 		v = c.newLocked(s, key, streams)
 		c.list[key] = v
 	}
@@ -104,7 +105,7 @@ func (c *composites) newLocked(s *Server, key string, streams []*view) *view {
 		c.full++
 		events, bytes = c.events, c.bytes
 	}
-	v := &view{streams: streams, topics: make(map[string]*view), shared: &composite{key: key, full: full, gone: make(chan struct{})}}
+	v := &view{streams: streams, topics: make(map[string]*view), removed: make(chan struct{}), shared: &composite{key: key, full: full, gone: make(chan struct{})}}
 	for _, stream := range streams {
 		v.timed = v.timed || stream.ID == position.Timestamp
 		for t := range stream.topics {
@@ -118,6 +119,9 @@ func (c *composites) newLocked(s *Server, key string, streams []*view) *view {
 	v.pace.writePatience = cmp.Or(s.cfg.writePatience, writePatience)
 	v.shared.pump = newPump(s, v)
 	v.Source = &union{view: v, feeds: v.shared.pump.feeds}
+	if slices.ContainsFunc(streams, (*view).isRemoved) {
+		close(v.removed) // since the request looked for them
+	}
 	return v
 }
 
@@ -132,7 +136,9 @@ func (s *Server) release(v *view) {
 	c.uses--
 	last := c.uses == 0
 	if last {
-		delete(s.composites.list, c.key)
+		if s.composites.list[c.key] == v { // else it was removed, and there may be another one
+			delete(s.composites.list, c.key)
+		}
 		if c.full {
 			s.composites.full--
 		}

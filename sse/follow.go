@@ -38,6 +38,8 @@ func (w *follow) run() {
 		case <-w.c:
 		case <-w.view.end():
 			return
+		case <-w.view.removed: // the followers know
+			return
 		case <-w.srv.ctx.Done():
 			return
 		}

@@ -83,6 +83,7 @@ var (
 	errGone    = errors.New("client has gone")
 	errDrain   = errors.New("draining")
 	errAge     = errors.New("connection is old enough")
+	errRemoved = errors.New("stream is no longer served")
 	errSlow    = errors.New("client is too slow")
 	errBlocked = errors.New("client took nothing for too long")
 	errStopped = errors.New("server has stopped")
@@ -230,6 +231,8 @@ func (f *follower) wait(ask <-chan time.Time) (asked bool, _ error) {
 			return false, errDrain
 		case <-f.age:
 			return false, errAge
+		case <-f.view.removed:
+			return false, errRemoved
 		case <-f.gone:
 			return false, errGone
 		case <-f.srv.ctx.Done():
@@ -269,6 +272,8 @@ func (f *follower) due() error {
 		return errDrain
 	case <-f.age:
 		return errAge
+	case <-f.view.removed:
+		return errRemoved
 	case <-f.gone:
 		return errGone
 	case <-f.srv.ctx.Done():
@@ -324,7 +329,7 @@ func (f *follower) beat() time.Duration {
 
 // finish ends the connection: cleanly where the client can still be told.
 func (f *follower) finish(err error, bare bool) closedReason {
-	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errSlow: closedSlow, errBlocked: closedBlocked, errRefused: closedError}
+	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errRemoved: closedRemoved, errSlow: closedSlow, errBlocked: closedBlocked, errRefused: closedError}
 	reason, ok := reasons[err]
 	if !ok {
 		reason = closedClient
@@ -370,6 +375,8 @@ func (s *Server) ending(l lane, reason closedReason) (b []byte) {
 			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Age))
 		case closedSlow:
 			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Slow))
+		case closedRemoved:
+			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Removed))
 		}
 	}
 	if l&laneBare == 0 {

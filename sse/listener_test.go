@@ -54,7 +54,7 @@ func TestCountsAreExact(t *testing.T) {
 					leave(t)
 				}
 				until(t, "all are gone", func() bool {
-					return s.sockets.Load() == 0 && s.Connections() == 0 && s.views[0].connections.Load() == 0 &&
+					return s.sockets.Load() == 0 && s.Connections() == 0 && s.catalog.Load().views[0].connections.Load() == 0 &&
 						closedFor(t, s, closedClient) == metric(t, s, `ringcast_connections_total{stream="s"}`)
 				})
 			})

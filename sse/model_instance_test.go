@@ -65,7 +65,7 @@ func newModelInstance(w *modelWorld, name string, k *modelKafka, topics []string
 	if err != nil {
 		panic(err)
 	}
-	in.srv, in.view = srv, srv.views[0]
+	in.srv, in.view = srv, srv.catalog.Load().views[0]
 	return in
 }
 

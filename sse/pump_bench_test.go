@@ -30,7 +30,7 @@ func benchView(b *testing.B) (*Server, func(n int)) {
 // What the pump adds to an event, beside what the streams cost.
 func BenchmarkPump(b *testing.B) {
 	s, publish := benchView(b)
-	v := s.composites.use(s, s.views)
+	v := s.composites.use(s, s.catalog.Load().views)
 	v.shared.pump.start()
 	const events = 64
 	b.ReportAllocs()
@@ -50,7 +50,7 @@ func BenchmarkViewBegins(b *testing.B) {
 	s, publish := benchView(b)
 	publish(1 << 14)
 	for b.Loop() {
-		v := s.composites.use(s, s.views)
+		v := s.composites.use(s, s.catalog.Load().views)
 		v.shared.pump.start()
 		v.shared.pump.stop()
 		s.release(v)

@@ -129,7 +129,7 @@ func unpumped(t *testing.T, change func(*Config), tapes ...*tape) (*Server, *vie
 		}
 		change(c)
 	})
-	v := s.composites.use(s, s.views)
+	v := s.composites.use(s, s.catalog.Load().views)
 	v.shared.made.Do(func() {
 		v.waker.start(s, v)
 		v.shared.pump.start()

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"runtime"
 	"sync"
@@ -62,8 +61,6 @@ const drainShare = 0.8
 type Server struct {
 	// Set at construction.
 	cfg    Config
-	views  []*view
-	routes map[string]*view // by name and alias
 	http   *fasthttp.Server
 	shards []*shard
 	stats  *stats
@@ -75,6 +72,9 @@ type Server struct {
 	batchLimit int
 	started    time.Time
 	unit       time.Duration // of the wheel on which heartbeats and deadlines stand
+
+	setting sync.Mutex              // one at a time replaces what is served
+	catalog atomic.Pointer[catalog] // the streams of the moment
 
 	connections atomic.Int64 // streams, on their way in or being served
 	sockets     atomic.Int64 // accepted and not closed
@@ -109,20 +109,10 @@ type Server struct {
 // New returns a server for the streams of cfg. It fails when two streams claim
 // the same route.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, routes: make(map[string]*view), log: cfg.Log, drain: make(chan struct{}), adopting: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), turns: newTurns()}
+	s := &Server{cfg: cfg, log: cfg.Log, drain: make(chan struct{}), adopting: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), turns: newTurns()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if s.cfg.Metrics == nil {
 		s.cfg.Metrics = metrics.NewSet()
-	}
-	for _, st := range cfg.Streams {
-		v := newView(st, cfg.History)
-		s.views = append(s.views, v)
-		for _, name := range append([]string{st.Name}, st.Aliases...) {
-			if s.routes[name] != nil {
-				return nil, fmt.Errorf("route %q belongs to stream %q already", name, s.routes[name].Name)
-			}
-			s.routes[name] = v
-		}
 	}
 	if s.cfg.rateWindow == 0 {
 		s.cfg.rateWindow = time.Minute
@@ -133,10 +123,12 @@ func New(cfg Config) (*Server, error) {
 	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
 	s.places = newPlaces(cfg.ReplayClients, cfg.ReplaysPerIP)
 	s.stats = newStats(s, s.cfg.Metrics)
-	s.shards = s.startShards()
-	for _, v := range s.views {
-		v.waker.start(s, v)
+	s.catalog.Store(&catalog{})
+	if err := s.SetStreams(cfg.Streams); err != nil {
+		s.cancel()
+		return nil, err
 	}
+	s.shards = s.startShards()
 	s.http = &fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.malformed,

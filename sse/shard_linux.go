@@ -35,6 +35,8 @@ type shard struct {
 	count   [stateClosing + 1]int64
 	drainer *drainer // nil before the drain
 	panics  []time.Time
+	// removing: a group is there whose view is no longer served.
+	removing bool
 
 	// Filled by anyone, emptied by the shard.
 	inboxMu sync.Mutex
@@ -189,18 +191,19 @@ func (sh *shard) loop() {
 func (sh *shard) turn() {
 	sh.now = time.Now()
 	sh.turned.Store(sh.now.UnixNano())
+	gone := false
 	if tick := sh.srv.ticks(sh.now); tick != sh.tick {
 		sh.tick = tick
 		sh.sweep()
+		gone = sh.removing
 	}
 	if sh.mail.Load() {
 		sh.takeInbox()
 	}
-	gone := false
 	for _, g := range sh.order {
 		if g.waker.Take() {
 			g.dirty = true
-			gone = gone || g.view.dropped()
+			gone = gone || g.view.dropped() || g.view.isRemoved()
 		}
 	}
 	if gone {

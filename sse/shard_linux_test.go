@@ -34,7 +34,7 @@ func newHandDriven(t *testing.T, p *publisher) *handDriven {
 			t.Errorf("%d pending bytes, %d connections, %d sockets", n, s.Connections(), s.sockets.Load())
 		}
 	})
-	return &handDriven{sh, t, s.views[0]}
+	return &handDriven{sh, t, s.catalog.Load().views[0]}
 }
 
 // connect adopts one end of a socket pair, at the newest entry, and returns

@@ -22,11 +22,12 @@ const (
 	closedSlow    closedReason = "slow"    // below min_rate, or out of the ring
 	closedBlocked closedReason = "blocked" // took no byte for slow_client_timeout
 	closedPending closedReason = "pending" // pending_bytes were full
+	closedRemoved closedReason = "removed" // the stream is no longer served
 	closedError   closedReason = "error"
 	closedPanic   closedReason = "panic"
 )
 
-var closedReasons = []closedReason{closedClient, closedDrain, closedAge, closedSlow, closedBlocked, closedPending, "token", "removed", closedError, closedPanic}
+var closedReasons = []closedReason{closedClient, closedDrain, closedAge, closedSlow, closedBlocked, closedPending, "token", closedRemoved, closedError, closedPanic}
 
 // stats are the server's own metrics (CONFIG.md). What is counted per delivery
 // is counted once per round and view.
@@ -37,8 +38,6 @@ type stats struct {
 	depth       *metrics.Histogram // how old the first record was that a resume lacked, seconds
 	close       map[closedReason]*metrics.Counter
 	refuse      map[refusedReason]*metrics.Counter
-	resumes     map[string][]*metrics.Counter // by stream and resumeFrom
-	gaps        map[string]*metrics.Counter   // by stream and reason, those a resume tells
 	followers   atomic.Int64
 }
 
@@ -48,6 +47,11 @@ type viewMetrics struct {
 	deliveries *metrics.Counter
 	bytes      *metrics.Counter
 	lag        *metrics.Histogram
+	resumes    []*metrics.Counter          // by resumeFrom
+	gaps       map[string]*metrics.Counter // by reason, those a resume tells
+
+	gauge string   // of the connections
+	names []string // of the counters
 }
 
 var resumeGaps = []string{gapExpired, gapTruncated, gapRecreated, gapOtherCluster, gapMissed, gapTopicRemoved, gapGone, gapMaxAge, gapTooLarge}
@@ -60,30 +64,12 @@ func newStats(s *Server, set *metrics.Set) *stats {
 		depth:       set.NewHistogram("ringcast_resume_depth_seconds"),
 		close:       make(map[closedReason]*metrics.Counter),
 		refuse:      make(map[refusedReason]*metrics.Counter),
-		resumes:     make(map[string][]*metrics.Counter),
-		gaps:        make(map[string]*metrics.Counter),
 	}
 	for _, r := range closedReasons {
 		st.close[r] = set.NewCounter(fmt.Sprintf("ringcast_connections_closed_total{reason=%q}", string(r)))
 	}
 	for _, r := range refusedReasons {
 		st.refuse[r] = set.NewCounter(fmt.Sprintf("ringcast_connections_refused_total{reason=%q}", string(r)))
-	}
-	for _, v := range s.views {
-		label := fmt.Sprintf("{stream=%q}", v.Name)
-		v.metrics = viewMetrics{
-			total:      set.NewCounter("ringcast_connections_total" + label),
-			deliveries: set.NewCounter("ringcast_deliveries_total" + label),
-			bytes:      set.NewCounter("ringcast_delivery_bytes_total" + label),
-			lag:        set.NewHistogram("ringcast_delivery_lag_seconds" + label),
-		}
-		set.NewGauge("ringcast_connections"+label, func() float64 { return float64(v.connections.Load()) })
-		for _, from := range resumeNames {
-			st.resumes[v.Name] = append(st.resumes[v.Name], set.NewCounter(fmt.Sprintf("ringcast_resumes_total{stream=%q,from=%q}", v.Name, from)))
-		}
-		for _, r := range resumeGaps {
-			st.gaps[v.Name+" "+r] = set.GetOrCreateCounter(fmt.Sprintf("ringcast_gaps_total{stream=%q,reason=%q}", v.Name, r))
-		}
 	}
 	gauge := func(name string, f func() int64) {
 		set.NewGauge(name, func() float64 { return float64(f()) })
@@ -101,12 +87,45 @@ func newStats(s *Server, set *metrics.Set) *stats {
 	return st
 }
 
+// measure makes the counters of one stream.
+func (v *view) measure(set *metrics.Set) {
+	m := &v.metrics
+	full := func(metric, labels string) string {
+		m.names = append(m.names, fmt.Sprintf("ringcast_%s{stream=%q%s}", metric, v.Name, labels))
+		return m.names[len(m.names)-1]
+	}
+	m.total = set.GetOrCreateCounter(full("connections_total", ""))
+	m.deliveries = set.GetOrCreateCounter(full("deliveries_total", ""))
+	m.bytes = set.GetOrCreateCounter(full("delivery_bytes_total", ""))
+	m.lag = set.GetOrCreateHistogram(full("delivery_lag_seconds", ""))
+	m.gauge = fmt.Sprintf("ringcast_connections{stream=%q}", v.Name)
+	set.NewGauge(m.gauge, func() float64 { return float64(v.connections.Load()) })
+	for _, from := range resumeNames {
+		m.resumes = append(m.resumes, set.GetOrCreateCounter(full("resumes_total", fmt.Sprintf(",from=%q", from))))
+	}
+	m.gaps = make(map[string]*metrics.Counter)
+	for _, r := range resumeGaps {
+		m.gaps[r] = set.GetOrCreateCounter(full("gaps_total", fmt.Sprintf(",reason=%q", r)))
+	}
+}
+
+// forget takes the metrics of a stream that is no longer served out of the set.
+// Where another one follows under its name, the counters go on.
+func (v *view) forget(set *metrics.Set, followed bool) {
+	set.UnregisterMetric(v.metrics.gauge)
+	for _, name := range v.metrics.names {
+		if !followed {
+			set.UnregisterMetric(name)
+		}
+	}
+}
+
 func (st *stats) closed(r closedReason) { st.close[r].Inc() }
 
 // resumed counts a connection by where it starts.
 func (st *stats) resumed(v *view, s start) {
 	for _, stream := range v.streams {
-		st.resumes[stream.Name][s.from].Inc()
+		stream.metrics.resumes[s.from].Inc()
 	}
 	if s.from == fromRing {
 		st.depthOf(v, s.oldest, true)
@@ -128,7 +147,7 @@ func (st *stats) refused(r refusedReason) { st.refuse[r].Inc() }
 
 // gap counts a gap that was told to one client.
 func (st *stats) gap(v *view, topic, reason string) {
-	st.gaps[v.streamOfTopic(topic).Name+" "+reason].Inc()
+	v.streamOfTopic(topic).metrics.gaps[reason].Inc()
 }
 
 // gapsOf counts the notices of a resume.

@@ -86,10 +86,11 @@ func (s *Server) find(names string) ([]*view, *refusal) {
 	if strings.Count(names, ",") >= maxRoutes {
 		return nil, badRequest("A request may name at most " + strconv.Itoa(maxRoutes) + " streams.")
 	}
+	byName := s.catalog.Load().byName
 	var streams []*view
 	var bad []string
 	for _, name := range strings.Split(names, ",") {
-		if v := s.routes[name]; v != nil {
+		if v := byName[name]; v != nil {
 			streams = append(streams, v)
 		} else {
 			bad = append(bad, name)

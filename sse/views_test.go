@@ -101,8 +101,8 @@ func TestViewsAreDropped(t *testing.T) {
 			return true
 		})
 		for i := range of {
-			if n := s.views[i].connections.Load(); n != 0 {
-				t.Errorf("%s counts %d", s.views[i].Name, n)
+			if n := s.catalog.Load().views[i].connections.Load(); n != 0 {
+				t.Errorf("%s counts %d", s.catalog.Load().views[i].Name, n)
 			}
 		}
 	})
@@ -224,7 +224,7 @@ func TestPumpFallsOut(t *testing.T) {
 	bothPaths(t, func(t *testing.T, change func(*Config)) {
 		list, of := alphabet(2, 8)
 		s, addr := serveStreams(t, func(c *Config) { change(c) }, list...)
-		v := s.composites.use(s, s.views)
+		v := s.composites.use(s, s.catalog.Load().views)
 		v.shared.made.Do(func() { // without the pump's goroutine
 			v.waker.start(s, v)
 			v.shared.pump.start()
@@ -309,7 +309,7 @@ func TestCompositeStartsCold(t *testing.T) {
 func TestCompositeLookUp(t *testing.T) {
 	list, of := alphabet(2, 64)
 	s, _ := serveStreams(t, nil, list...)
-	v := s.viewOf(s.views)
+	v := s.viewOf(s.catalog.Load().views)
 	defer s.release(v)
 	for i := range 50 {
 		tag := fmt.Sprintf("cccccc.%06d", i)
