@@ -24,13 +24,13 @@ type System struct {
 
 // Load reads the file at path with the environment and the limits of this
 // machine. Paths inside the file are relative to the working directory. What is
-// wrong inside it comes as [Errors].
-func Load(path string) (*Config, error) {
+// wrong inside it, or by verify with the files that it names, comes as [Errors].
+func Load(path string, verify ...func(*Config) []FileError) (*Config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
-	return Parse(path, data, Host())
+	return parse(path, data, Host(), (*loader).check, (*loader).refuseUnsupported, verified(verify))
 }
 
 // Parse reads data, the contents of the file called name. What is wrong comes

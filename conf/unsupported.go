@@ -23,7 +23,6 @@ var unsupported = []refused{
 	{key: "server.client_ip_header"},
 	{key: "server.access_log"},
 	{key: "server.ui"},
-	{key: "server.tls", table: true},
 	{key: "auth", table: true},
 	{key: "kafka.rack"},
 	{key: "kafka.tls", table: true},

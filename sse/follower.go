@@ -49,6 +49,9 @@ const followerBatch = 32 << 10
 // follow serves a connection as a follower.
 func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
 	s.setPatience(owner)
+	if s.cfg.TLS != nil {
+		owner.patience.Store(int64(s.cfg.SlowClientTimeout))
+	}
 	s.launch(&follower{srv: s, conn: nc, owner: owner, view: sub.view, lane: sub.lane, head: sub.head, want: sub.start.want, at: sub.start.at,
 		born: time.Now(), promote: s.hasShardFor(owner)}, sub.bare)
 }
@@ -343,6 +346,7 @@ func (f *follower) finish(err error, bare bool) closedReason {
 	case errGone, errStopped:
 		return reason
 	}
+	f.owner.patience.Store(0)
 	_ = f.conn.SetDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
 	if err == errRefused && f.lane&laneLines == 0 {
 		if _, err := f.conn.Write(f.lane.appendBody(nil, frame.Error(nil, f.refused.event()))); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -137,6 +138,8 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	}
 	r.write(ctx, string(ctx.Method()), string(ctx.RequestURI()))
 	ctx.SetConnectionClose()
+	// With TLS the deadline of the handshake is still there, and may be over.
+	_ = ctx.Conn().SetWriteDeadline(time.Now().Add(s.cfg.HeaderTimeout))
 	if c := unwrap(ctx.Conn()); c != nil {
 		c.linger = true
 	}

@@ -228,6 +228,10 @@ type conn struct {
 	linger  bool         // the client may still be sending: a close at once would lose the answer
 	over    atomic.Bool
 
+	// patience, nanoseconds, is how long one write may take without any
+	// progress; 0: its deadline says.
+	patience atomic.Int64
+
 	listener *listener   // that counts it as coming, or nil
 	there    atomic.Bool // and does so no more
 }
@@ -255,6 +259,23 @@ func (c *conn) Close() error {
 		c.server.leave(c.stream)
 	}
 	return err
+}
+
+// Write renews the deadline with every byte that the client takes: above it
+// crypto/tls, for which a write that timed out is the last one.
+func (c *conn) Write(b []byte) (n int, err error) {
+	patience := time.Duration(c.patience.Load())
+	if patience <= 0 {
+		return c.Conn.Write(b)
+	}
+	for {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(patience))
+		m, err := c.Conn.Write(b[n:])
+		n += m
+		if err == nil || m == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+	}
 }
 
 // CloseWrite closes our side, where the transport can; the counts stay.

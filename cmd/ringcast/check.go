@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringcast/ringcast/broker"
+	"github.com/ringcast/ringcast/cmd/serve"
 	"github.com/ringcast/ringcast/conf"
 )
 
@@ -31,7 +32,7 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stderr, "check needs -config FILE and nothing else\n\n", usage)
 		return exitUsage
 	}
-	cfg, err := conf.Load(*file)
+	cfg, err := conf.Load(*file, serve.VerifyFiles)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig

@@ -65,7 +65,7 @@ func load(stderr io.Writer, fs *flag.FlagSet, file, brokers string, streams []st
 	var cfg *conf.Config
 	var err error
 	if file != "" {
-		cfg, err = conf.Load(file)
+		cfg, err = conf.Load(file, serve.VerifyFiles)
 	} else {
 		cfg, err = conf.FromFlags(strings.Split(brokers, ","), streams, listen, admin)
 	}
@@ -94,7 +94,8 @@ wait:
 		select {
 		case s := <-signals:
 			if s == syscall.SIGHUP {
-				log.Warn().Msg("SIGHUP is ignored: this version cannot reload its configuration, restart it instead")
+				log.Info().Msg("SIGHUP: certificates and keys are read again")
+				p.Reload()
 				continue
 			}
 			log.Info().Str("signal", s.String()).Msg("stopping")

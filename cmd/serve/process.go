@@ -5,6 +5,7 @@ package serve
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
@@ -40,6 +41,8 @@ type Process struct {
 
 	listener, adminListener net.Listener
 
+	files    fileSet     // certificates and keys
+	tls      *tls.Config // of the public listener, or nil
 	draining atomic.Bool
 	stopped  context.CancelFunc // of the broker
 	ended    chan struct{}      // closed when the broker has ended
@@ -61,9 +64,12 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 	for _, w := range cfg.Warnings {
 		log.Warn().Msg(w)
 	}
-	p := &Process{cfg: cfg, log: log, ended: make(chan struct{}), failed: make(chan error, 2)}
+	p := &Process{cfg: cfg, log: log, files: fileSet{log: log}, ended: make(chan struct{}), failed: make(chan error, 2)}
 	set := metrics.NewSet()
 	set.NewGauge(fmt.Sprintf("ringcast_build_info{version=%q}", version), func() float64 { return 1 })
+	if err := p.loadFiles(); err != nil {
+		return nil, err
+	}
 	if err := p.open(); err != nil {
 		return nil, err
 	}
@@ -77,6 +83,9 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 		defer close(p.ended)
 		_ = p.broker.Run(ctx)
 	}()
+	if len(p.files.list) > 0 {
+		go p.files.watch(ctx)
+	}
 	go func() { p.failed <- p.http.Serve(p.listener) }()
 	go func() { p.failed <- p.admin.Serve(p.adminListener) }()
 	log.Info().Str("version", version).Str("listen", p.Addr()).Str("admin_listen", p.AdminAddr()).
@@ -151,7 +160,7 @@ func (p *Process) connect(set *metrics.Set) error {
 		Streams: routes, BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
 		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
 		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
-		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, LimitAsResponse: v.LimitResponse == conf.LimitStream,
+		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, TLS: p.tls, LimitAsResponse: v.LimitResponse == conf.LimitStream,
 		History: History(p.broker), ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
 		ReplayRate: p.cfg.Replay.Rate, ReplayAge: p.cfg.Replay.MaxAge,
 		ViewsMax: cmp.Or(p.cfg.Views.Max, -1), ViewBytes: orNever(p.cfg.Views.Bytes, math.MaxInt64), Log: p.log, Metrics: set,
@@ -176,6 +185,10 @@ func (p *Process) AdminAddr() string { return p.adminListener.Addr().String() }
 
 // Failed tells why a listener has ended by itself.
 func (p *Process) Failed() <-chan error { return p.failed }
+
+// Reload takes certificates and keys from their files again. What is bad there
+// is logged, and the old ones stay in force.
+func (p *Process) Reload() { p.files.reload(true) }
 
 // Stop fails readiness, waits for shutdown_delay, ends the clients at an event
 // boundary, spread over drain_timeout, and stops. When now is done it stops at
