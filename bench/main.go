@@ -128,7 +128,7 @@ func runAll(ctx context.Context, b *run.Bench, todo []run.Scenario, out, command
 			return err
 		}
 		if out != "" {
-			if err := d.WriteFile(out, machine, command); err != nil {
+			if err := d.WriteFiles(out, machine, command); err != nil {
 				return err
 			}
 		}

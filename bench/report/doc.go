@@ -1,2 +1,2 @@
-// Package report turns measurements into tables, on the terminal and as Markdown.
+// Package report turns measurements into tables, on the terminal and as Markdown, and into pictures.
 package report

@@ -14,6 +14,8 @@ type Document struct {
 	// Scenario is its name, which is also the name of its file; Summary says what was run.
 	Scenario, Summary string
 	Tables            []Table
+	// Charts are drawn into SCENARIO.svg.
+	Charts []Chart
 	// Notes are remarks on how far the figures can be trusted.
 	Notes []string
 	// Failures are the reasons why the figures do not count.
@@ -49,6 +51,9 @@ func (d *Document) Text(w io.Writer) error {
 func (d *Document) Markdown(w io.Writer, m Machine, command string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n\n    %s\n\n%s\n", d.Scenario, d.Summary, command, m)
+	if len(d.Charts) > 0 {
+		fmt.Fprintf(&b, "\n![%s](%s.svg)\n", d.Scenario, d.Scenario)
+	}
 	for _, t := range d.Tables {
 		fmt.Fprintf(&b, "\n## %s\n\n", t.Title)
 		for i, row := range t.Rows {
@@ -63,17 +68,29 @@ func (d *Document) Markdown(w io.Writer, m Machine, command string) error {
 	return err
 }
 
-// WriteFile writes the Markdown as SCENARIO.md into dir.
-func (d *Document) WriteFile(dir string, m Machine, command string) error {
+// WriteFiles writes the Markdown as SCENARIO.md into dir, and SCENARIO.svg where there are charts.
+func (d *Document) WriteFiles(dir string, m Machine, command string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the folder for results: %w", err)
 	}
-	f, err := os.Create(filepath.Join(dir, d.Scenario+".md"))
+	err := writeFile(filepath.Join(dir, d.Scenario+".md"), func(w io.Writer) error { return d.Markdown(w, m, command) })
+	if err != nil || len(d.Charts) == 0 {
+		return err
+	}
+	title := d.Scenario
+	if len(d.Failures) > 0 {
+		title += " (FAILED: these figures do not count)"
+	}
+	return writeFile(filepath.Join(dir, d.Scenario+".svg"), func(w io.Writer) error { return SVG(w, title, d.Charts) })
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("cannot write the results: %w", err)
 	}
 	defer f.Close()
-	if err := d.Markdown(f, m, command); err != nil {
+	if err := write(f); err != nil {
 		return fmt.Errorf("cannot write the results: %w", err)
 	}
 	return f.Close()

@@ -55,7 +55,7 @@ func TestDocumentSaysThatItFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "results")
-	if err := d.WriteFile(dir, Machine{CPU: "a processor", Cores: 2}, "go run ./bench -scenario fanout"); err != nil {
+	if err := d.WriteFiles(dir, Machine{CPU: "a processor", Cores: 2}, "go run ./bench -scenario fanout"); err != nil {
 		t.Fatal(err)
 	}
 	markdown, err := os.ReadFile(filepath.Join(dir, "fanout.md"))
