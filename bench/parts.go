@@ -34,6 +34,8 @@ func loadPart(ctx context.Context, args []string) error {
 	flags.StringVar(&c.Topic, "topic", "", "topic, for clients that begin at a position")
 	flags.IntVar(&c.Rate, "rate", 0, "bytes a second that each client reads; 0: all it can")
 	flags.BoolVar(&c.Keep, "keep", false, "keep the last ids, to reconnect")
+	flags.BoolVar(&c.Stall, "stall", false, "read nothing after the greeting")
+	flags.DurationVar(&c.Late, "late", 0, "leave what arrives for so long, with a receive buffer of 4 KiB")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -30,7 +30,15 @@ type Config struct {
 	Rate int
 	// Keep makes clients keep the last id that they got, to reconnect with.
 	Keep bool
+	// Stall makes clients read nothing after their greeting.
+	Stall bool
+	// Late is how long what arrived waits until a client reads it, with a receive buffer of 4 KiB: until then the
+	// server has room for no more, as if its segments were acknowledged that late. 0: at once.
+	Late time.Duration
 }
+
+// small says whether clients have a small receive buffer, so that the kernel does not read for them.
+func (c Config) small() bool { return c.Rate > 0 || c.Stall || c.Late > 0 }
 
 // Fleet is a set of clients of one stream.
 type Fleet struct {
@@ -60,16 +68,19 @@ func New(c Config) (*Fleet, error) {
 		stop:   make(chan struct{}),
 	}
 	for range max(c.Workers, 1) {
-		w, err := newWorker(f.want)
+		w, err := newWorker(f.want, c.Stall)
 		if err != nil {
 			f.Close()
 			return nil, err
 		}
 		f.workers = append(f.workers, w)
 		f.done.Go(func() {
-			if c.Rate > 0 {
+			switch {
+			case c.Rate > 0:
 				w.runSlow(f.stop, c.Rate)
-			} else {
+			case c.Late > 0:
+				w.runLate(f.stop, c.Late)
+			default:
 				w.run(f.stop)
 			}
 		})
@@ -97,7 +108,7 @@ func (f *Fleet) Connect(ctx context.Context, total int, plan Plan) error {
 			f.before += n
 		}
 		var err error
-		if c.fd, err = dial(f.clients, f.server, f.request(plan.id(f.config.Topic, next)), f.config.Rate > 0); err != nil {
+		if c.fd, err = dial(f.clients, f.server, f.request(plan.id(f.config.Topic, next)), f.config.small()); err != nil {
 			return err
 		}
 		if err := f.workers[f.clients%len(f.workers)].add(c); err != nil {
@@ -123,7 +134,8 @@ func (f *Fleet) begin() {
 	f.began = time.Now().UnixMicro()
 	f.each(func(w *worker) {
 		w.tally.first.Reset()
-		w.tally.LastFirst = 0
+		w.tally.greet.Reset()
+		w.tally.LastFirst, w.tally.LastGreeting = 0, 0
 	})
 }
 

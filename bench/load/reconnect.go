@@ -60,7 +60,7 @@ func (f *Fleet) comeBack(i int) error {
 		return errors.New("cannot reconnect a client that never got an id")
 	}
 	began := time.Now().UnixMicro()
-	fd, err := dial(i, f.server, f.request(id), false)
+	fd, err := dial(i, f.server, f.request(id), f.config.small())
 	if err != nil {
 		return err
 	}

@@ -15,15 +15,17 @@ import (
 
 // Command is one line of JSON that a load generator process reads from its standard input.
 type Command struct {
-	// Do is "connect" (until there are Clients, by the Plan), "mark" (time records produced from Since on),
+	// Do is "connect" (until there are Clients, by the Plan), "herd" (the same, all at once), "mark" (time records produced from Since on),
 	// "await" (until every client has Expect records of each partition), "done" (until every client has
 	// what its plan says), "disconnect" (all at once), "reconnect" (with the last id, to Server or the same
-	// as before), "first" (until every client got an event on its connection), "report".
-	Do      string   `json:"do"`
-	Clients int      `json:"clients,omitempty"`
-	Since   int64    `json:"since,omitempty"`
-	Expect  []uint64 `json:"expect,omitempty"`
-	Server  string   `json:"server,omitempty"`
+	// as before), "churn" (Clients leave and come back with their last id, spread over For), "first" (until
+	// every client got an event on its connection), "report".
+	Do      string        `json:"do"`
+	Clients int           `json:"clients,omitempty"`
+	For     time.Duration `json:"for,omitempty"`
+	Since   int64         `json:"since,omitempty"`
+	Expect  []uint64      `json:"expect,omitempty"`
+	Server  string        `json:"server,omitempty"`
 	Plan
 	// Timeout bounds the command; 0 is a minute.
 	Timeout time.Duration `json:"timeout,omitempty"`
@@ -43,6 +45,8 @@ type Report struct {
 	BeganMicros int64
 	// Percentiles of the time from a client's connect to its first event, since BeganMicros, in microseconds.
 	FirstP50, FirstP99, FirstMax int64
+	// Percentiles of the time from a client's connect to its greeting, since BeganMicros, in microseconds.
+	GreetP50, GreetP99, GreetP999, GreetMax int64
 	// CPUSeconds is the processor time of this process since its start.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// Busy is the share of the time since the last mark in which the busiest worker had input to read.
@@ -80,6 +84,10 @@ func (f *Fleet) run(ctx context.Context, cmd Command) error {
 	switch cmd.Do {
 	case "connect":
 		return f.Connect(ctx, cmd.Clients, cmd.Plan)
+	case "herd":
+		return f.Herd(ctx, cmd.Clients)
+	case "churn":
+		return f.Churn(ctx, cmd.Clients, cmd.For)
 	case "mark":
 		f.Mark(cmd.Since)
 		return nil
@@ -109,6 +117,8 @@ func (f *Fleet) report(expect []uint64, failed error) Report {
 	r.P50, r.P99, r.P999 = sum.latency.Percentile(0.5), sum.latency.Percentile(0.99), sum.latency.Percentile(0.999)
 	r.Max = sum.latency.Max()
 	r.FirstP50, r.FirstP99, r.FirstMax = sum.first.Percentile(0.5), sum.first.Percentile(0.99), sum.first.Max()
+	r.GreetP50, r.GreetP99, r.GreetP999 = sum.greet.Percentile(0.5), sum.greet.Percentile(0.99), sum.greet.Percentile(0.999)
+	r.GreetMax = sum.greet.Max()
 	if err := errors.Join(failed, broken); err != nil {
 		r.Error = err.Error()
 	}

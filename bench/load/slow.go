@@ -4,15 +4,15 @@ package load
 
 import "time"
 
-// slowTurn is how often slow clients read.
+// slowTurn is how often slow clients read, unless that were less than a byte.
 const slowTurn = 50 * time.Millisecond
 
 // runSlow is run for clients that read rate bytes a second each, whatever waits for them.
 func (w *worker) runSlow(stop <-chan struct{}, rate int) {
 	defer w.close()
-	turn := time.NewTicker(slowTurn)
+	every, share := pace(rate)
+	turn := time.NewTicker(every)
 	defer turn.Stop()
-	share := max(1, rate*int(slowTurn)/int(time.Second))
 	for {
 		select {
 		case <-stop:
@@ -20,6 +20,33 @@ func (w *worker) runSlow(stop <-chan struct{}, rate int) {
 		case <-turn.C:
 		}
 		w.turn(share)
+	}
+}
+
+// pace returns how often a client that reads rate bytes a second reads how many.
+func pace(rate int) (every time.Duration, share int) {
+	if share = rate * int(slowTurn) / int(time.Second); share > 0 {
+		return slowTurn, share
+	}
+	return time.Second / time.Duration(rate), 1
+}
+
+// runLate is run for clients that leave what arrives for a while, and then read all of it.
+func (w *worker) runLate(stop <-chan struct{}, late time.Duration) {
+	defer w.close()
+	turn := time.NewTicker(late)
+	defer turn.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-turn.C:
+		}
+		w.mu.Lock()
+		for _, c := range w.clients {
+			w.read(c, readSize)
+		}
+		w.mu.Unlock()
 	}
 }
 

@@ -14,7 +14,7 @@ func TestSlowClientsReadTheirShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(pair[1])
-	w, err := newWorker(&expectation{partitions: 1, size: 120})
+	w, err := newWorker(&expectation{partitions: 1, size: 120}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func (s *stream) chunk(b []byte, now int64, want *expectation, t *Tally) error {
 	for len(b) > 0 {
 		if !bytes.HasPrefix(b, eventStart) {
 			var err error
-			if b, err = s.line(b, want, t); err != nil {
+			if b, err = s.line(b, now, want, t); err != nil {
 				return err
 			}
 			continue
@@ -162,14 +162,18 @@ func (s *stream) event(value []byte, now int64, want *expectation, t *Tally) {
 }
 
 // line takes one line that is not the start of an event: greeting, heartbeat, notice.
-func (s *stream) line(b []byte, want *expectation, t *Tally) (rest []byte, err error) {
+func (s *stream) line(b []byte, now int64, want *expectation, t *Tally) (rest []byte, err error) {
 	i := bytes.IndexByte(b, '\n')
 	if i < 0 {
 		return b, fmt.Errorf("cannot find the end of line %q", b[:min(len(b), 80)])
 	}
 	switch line := b[:i]; {
 	case string(line) == ":ok":
-		s.phase = greeted
+		if s.phase != greeted {
+			s.phase = greeted
+			t.LastGreeting = now
+			t.greet.Record(now - s.began)
+		}
 	case bytes.HasPrefix(line, []byte(": gap ")):
 		t.Gaps++
 	case len(line) > 0 && line[0] == ':':

@@ -28,10 +28,14 @@ type Tally struct {
 	LastMicros int64
 	// LastFirst is when the last client got the first event of its connection, in microseconds since 1970.
 	LastFirst int64
+	// LastGreeting is when the last client got its greeting, in microseconds since 1970.
+	LastGreeting int64
 	// latency is receive time minus produce time in microseconds.
 	latency histogram.Histogram
 	// first is the time from the begin of a connection to its first event in microseconds.
 	first histogram.Histogram
+	// greet is the time from the begin of a connection to its greeting in microseconds.
+	greet histogram.Histogram
 }
 
 // Add adds the counts of o.
@@ -47,8 +51,10 @@ func (t *Tally) Add(o *Tally) {
 	t.Heartbeats += o.Heartbeats
 	t.LastMicros = max(t.LastMicros, o.LastMicros)
 	t.LastFirst = max(t.LastFirst, o.LastFirst)
+	t.LastGreeting = max(t.LastGreeting, o.LastGreeting)
 	t.latency.Add(&o.latency)
 	t.first.Add(&o.first)
+	t.greet.Add(&o.greet)
 }
 
 // Faults is the number of observations that make a run a failed one.

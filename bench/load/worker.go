@@ -19,6 +19,7 @@ type worker struct {
 	// set at construction
 	epoll int
 	want  *expectation
+	stall bool // clients read nothing after their greeting
 
 	mu sync.Mutex // held for a batch of epoll events at a time
 
@@ -37,17 +38,18 @@ type worker struct {
 
 type client struct {
 	stream
-	fd     int      // -1 when closed
-	until  []uint64 // what to read up to; nil: for ever
-	budget int      // bytes that a slow client may read now
+	fd      int      // -1 when closed
+	request []byte   // what to send as soon as the connection stands; nil when it is sent
+	until   []uint64 // what to read up to; nil: for ever
+	budget  int      // bytes that a slow client may read now
 }
 
-func newWorker(want *expectation) (*worker, error) {
+func newWorker(want *expectation, stall bool) (*worker, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create an epoll set: %w", err)
 	}
-	return &worker{epoll: epoll, want: want, buf: make([]byte, maxCarry+readSize)}, nil
+	return &worker{epoll: epoll, want: want, stall: stall, buf: make([]byte, maxCarry+readSize)}, nil
 }
 
 // add takes over a connected non-blocking socket whose request is sent.
@@ -64,6 +66,9 @@ func (w *worker) add(c *client) error {
 // watch makes epoll tell of the socket of the client with an index. The caller holds mu.
 func (w *worker) watch(c *client, index int) error {
 	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(index)}
+	if c.request != nil {
+		event.Events |= unix.EPOLLOUT
+	}
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
 		return fmt.Errorf("cannot watch a client's socket: %w", err)
 	}
@@ -88,7 +93,9 @@ func (w *worker) run(stop <-chan struct{}) {
 		}
 		w.mu.Lock()
 		for i := range max(n, 0) {
-			w.read(w.clients[events[i].Fd], readSize)
+			if c := w.clients[events[i].Fd]; c.request == nil || w.ask(c, events[i].Fd) {
+				w.read(c, readSize)
+			}
 		}
 		now := time.Now()
 		w.busy += now.Sub(woken)
@@ -121,6 +128,9 @@ func (w *worker) read(c *client, limit int) (n int) {
 	rest, err := c.feed(w.buf[:kept+n], time.Now().UnixMicro(), w.want, &w.tally)
 	if before != greeted && c.phase == greeted {
 		w.greeted++
+		if w.stall {
+			w.ignore(c)
+		}
 	}
 	if err != nil {
 		w.drop(c, err)
@@ -133,6 +143,13 @@ func (w *worker) read(c *client, limit int) (n int) {
 	}
 	c.carry = append(c.carry[:0], rest...)
 	return n
+}
+
+// ignore makes the worker read nothing more of a client.
+func (w *worker) ignore(c *client) {
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, c.fd, nil); err != nil {
+		w.drop(c, fmt.Errorf("cannot ignore a client's socket: %w", err))
+	}
 }
 
 // close closes the connection, if there is one, and forgets what is left of its response.
