@@ -94,7 +94,7 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%q: error %v, want %q", args, err, want)
 		}
 	}
-	f(`"fast": there are idle, fanout-1k, fanout-5k, fanout-10k, saturation, ingest, replay, herd, slow-replay, reconnect, smoke`, "-scenario", "idle,fast")
+	f(`"fast": there are idle, fanout-1k, fanout-2k, `, "-scenario", "idle,fast")
 	f(`"idle"`, "idle")
 	f(`-kafka "none": allowed are auto, embedded, real`, "-kafka", "none")
 }

@@ -45,33 +45,6 @@ type Bench struct {
 	topics    int
 }
 
-// Scenario is one question to the servers.
-type Scenario struct {
-	Name string
-	run  func(context.Context, *Bench) (report.Document, error)
-}
-
-// Smoke is a scenario that shows in a second that everything works. Its figures say nothing.
-func Smoke() Scenario {
-	return Scenario{"smoke", fanout{clients: 50, rate: 200, size: 300, partitions: 2, single: true, warm: 100 * time.Millisecond, measured: 400 * time.Millisecond}.run}
-}
-
-// Scenarios returns all other scenarios in the order in which they are run.
-func Scenarios() []Scenario {
-	return []Scenario{
-		{"idle", idle},
-		{"fanout-1k", fanout{clients: 1000, rate: 20, size: 1200, partitions: 2, single: true, warm: 2 * time.Second, measured: 8 * time.Second}.run},
-		{"fanout-5k", fanout{clients: 5000, rate: 20, size: 1200, partitions: 2, warm: 2 * time.Second, measured: 8 * time.Second}.run},
-		{"fanout-10k", fanout{clients: 10_000, rate: 20, size: 300, partitions: 2, warm: 2 * time.Second, measured: 8 * time.Second}.run},
-		{"saturation", saturation{clients: 2000, burst: 1000, size: 300}.run},
-		{"ingest", ingest},
-		{"replay", replay},
-		{"herd", herd},
-		{"slow-replay", slowReplay},
-		{"reconnect", reconnect},
-	}
-}
-
 // Run runs one scenario. An error means that there is no result; a result may still say that it failed.
 func (b *Bench) Run(ctx context.Context, s Scenario) (report.Document, error) {
 	d, err := s.run(ctx, b)

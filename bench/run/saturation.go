@@ -38,7 +38,7 @@ func (c saturation) one(ctx context.Context, b *Bench, at session, bursts int) (
 	if _, err := c.burstOnce(ctx, at, c.burst/4); err != nil {
 		return speed{}, fmt.Errorf("warming up: %w", err)
 	}
-	m, err := b.startMeter(at.server, at.clients)
+	m, err := b.startMeter(ctx, at)
 	if err != nil {
 		return speed{}, err
 	}
@@ -47,12 +47,12 @@ func (c saturation) one(ctx context.Context, b *Bench, at session, bursts int) (
 		s, err := c.burstOnce(ctx, at, c.burst)
 		if err != nil {
 			end, _ := at.clients.await(at.producer.Sent())
-			return m.stop(max(seconds, 0.01), end, err)
+			return m.stop(ctx, max(seconds, 0.01), end, err)
 		}
 		seconds += s
 	}
 	end, err := at.clients.await(at.producer.Sent())
-	return m.stop(seconds, end, verdict(end, err))
+	return m.stop(ctx, seconds, end, verdict(end, err))
 }
 
 // burstOnce returns the seconds from the first record to the last delivery.

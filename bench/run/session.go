@@ -14,23 +14,47 @@ type session struct {
 	server   *server
 	clients  *clients
 	producer *produce.Producer
+	topic    string
+
+	total     int    // clients
+	empty     uint64 // resident memory of the server before the first of them, in bytes
+	kafkaPort int
 }
 
 // withSession sets up a session on a topic of its own for the time of do.
 func (b *Bench) withSession(ctx context.Context, k kind, partitions, size, total int, do func(session) error) error {
+	return b.withSessionOf(ctx, k, setup{}, partitions, size, func(s session) error {
+		s, err := s.connected(total)
+		if err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// connected is the session when it has total clients.
+func (at session) connected(total int) (session, error) {
+	at.total = total
+	return at, at.clients.connect(total)
+}
+
+// withSessionOf is withSession with a server that is set up differently, with clients that have more flags, and with
+// none of them connected.
+func (b *Bench) withSessionOf(ctx context.Context, k kind, o setup, partitions, size int, do func(session) error, flags ...string) error {
 	return b.withTopic(partitions, func(topic string) (err error) {
-		var s session
-		if s.server, err = b.serve(ctx, k, topic); err != nil {
+		s := session{topic: topic, kafkaPort: b.kafkaPort}
+		o.topic = topic
+		if s.server, err = b.serveAs(ctx, k, o); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.server.stop()) }()
-		if s.clients, err = b.clients(s.server, partitions, size); err != nil {
+		if s.empty, err = s.server.resident(ctx); err != nil {
+			return err
+		}
+		if s.clients, err = b.clients(s.server, partitions, size, append([]string{"-topic", topic}, flags...)...); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, s.clients.stop()) }()
-		if err := s.clients.connect(total); err != nil {
-			return err
-		}
 		if s.producer, err = produce.New(b.brokers, topic, partitions, size); err != nil {
 			return err
 		}

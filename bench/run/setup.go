@@ -8,19 +8,24 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // setup is how ringcast is configured where positions are what is measured. What is zero has its default.
 type setup struct {
-	events     int    // of the ring
-	cache      int    // of replays, in bytes
-	maxClients int    // of replays
-	topic      string // of the only stream
+	maxConnections int    // of the server
+	events         int    // of the ring
+	cache          int    // of replays, in bytes
+	maxClients     int    // of replays
+	topic          string // of the only stream
 }
 
 func (o setup) toml(broker, listen, admin string) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "[server]\nlisten = %q\nadmin_listen = %q\n", listen, admin)
+	if o.maxConnections > 0 {
+		fmt.Fprintf(&t, "max_connections = %d\n", o.maxConnections)
+	}
 	fmt.Fprintf(&t, "[kafka]\nbrokers = [%q]\n", broker)
 	if o.cache > 0 || o.maxClients > 0 {
 		t.WriteString("[replay]\n")
@@ -40,20 +45,33 @@ func (o setup) toml(broker, listen, admin string) string {
 
 // withServer runs do with a ringcast of its own: nothing is in its cache, its counters are 0.
 func (b *Bench) withServer(ctx context.Context, o setup, do func(*server) error) (err error) {
-	listen, admin, err := twoPorts()
-	if err != nil {
-		return err
-	}
-	config, err := b.writeConfig(o.toml(b.brokers[0], listen, admin))
-	if err != nil {
-		return err
-	}
-	s, err := b.serveRingcast(ctx, listen, admin, "-config", config)
+	s, err := b.serveSetup(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	return do(s)
+}
+
+// serveSetup starts a ringcast that is set up as o says.
+func (b *Bench) serveSetup(ctx context.Context, o setup) (*server, error) {
+	listen, admin, err := twoPorts()
+	if err != nil {
+		return nil, err
+	}
+	config, err := b.writeConfig(o.toml(b.brokers[0], listen, admin))
+	if err != nil {
+		return nil, err
+	}
+	return b.serveRingcast(ctx, listen, admin, "-config", config)
+}
+
+// serveAs starts a server of a kind; only ringcast can be set up. One that has only a topic is what serve starts.
+func (b *Bench) serveAs(ctx context.Context, k kind, o setup) (*server, error) {
+	if k != subject || b.Mirror || o == (setup{topic: o.topic}) {
+		return b.serve(ctx, k, o.topic)
+	}
+	return b.serveSetup(ctx, o)
 }
 
 // withClients runs do with a load generator for s that has no clients yet. flags are more of its flags.
@@ -66,7 +84,12 @@ func (b *Bench) withClients(s *server, topic string, partitions, size int, do fu
 	return do(c)
 }
 
-// keepIDs and readSlowly are flags of the load generator.
-const keepIDs = "-keep"
+// keepIDs, stall, readLate and readSlowly are flags of the load generator.
+const (
+	keepIDs = "-keep"
+	stall   = "-stall"
+)
+
+func readLate(by time.Duration) []string { return []string{"-late", by.String()} }
 
 func readSlowly(rate int) []string { return []string{"-rate", strconv.Itoa(rate)} }

@@ -1,0 +1,46 @@
+//go:build linux
+
+package run
+
+import (
+	"context"
+	"time"
+
+	"github.com/ringcast/ringcast/bench/report"
+)
+
+// Scenario is one question to the servers.
+type Scenario struct {
+	Name string
+	run  func(context.Context, *Bench) (report.Document, error)
+}
+
+// Smoke is a scenario that shows in a second that everything works. Its figures say nothing.
+func Smoke() Scenario {
+	return Scenario{"smoke", fanout{clients: 50, rate: 200, sizes: []int{300}, partitions: 2, single: true, warm: 100 * time.Millisecond, measured: 400 * time.Millisecond}.run}
+}
+
+// Scenarios returns all other scenarios in the order in which they are run. This is where to add one: most are a line
+// of figures for a type that has a file of its own.
+func Scenarios() []Scenario {
+	steady := func(clients int, rate float64, single bool, sizes ...int) fanout {
+		return fanout{clients: clients, rate: rate, sizes: sizes, partitions: 2, single: single, warm: steadyWarm, measured: steadyMeasured}
+	}
+	late := steady(1000, 20, false, 1200)
+	late.late = 40 * time.Millisecond
+	return []Scenario{
+		{"idle", idle},
+		{"fanout-1k", steady(1000, 20, true, 1200, 300).run},
+		{"fanout-2k", steady(2000, 25, true, 300, 1200).run},
+		{"fanout-2k-fast", steady(2000, 100, false, 300, 1200).run},
+		{"fanout-5k", steady(5000, 100, false, 300, 1200).run},
+		{"fanout-10k", steady(10_000, 10, false, 1200, 300).run},
+		{"fanout-late", late.run},
+		{"saturation", saturation{clients: 2000, burst: 1000, size: 300}.run},
+		{"ingest", ingest},
+		{"replay", replay},
+		{"herd", herd},
+		{"slow-replay", slowReplay},
+		{"reconnect", reconnect},
+	}
+}

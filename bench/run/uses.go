@@ -1,0 +1,77 @@
+//go:build linux
+
+package run
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ringcast/ringcast/bench/proc"
+)
+
+// uses is what a server holds at the end of a run.
+type uses struct {
+	clients                     int
+	empty, resident             uint64 // bytes, before the first client and at the end, after garbage collection
+	threads, descriptors, kafka int
+	writes                      writes
+}
+
+// perClient is the resident memory that came with the clients, for each, in bytes. What was produced meanwhile is in it.
+func (u uses) perClient() float64 {
+	return (float64(u.resident) - float64(u.empty)) / float64(max(u.clients, 1))
+}
+
+// uses looks at the server of a session whose writes were before at the begin of the measurement.
+func (at session) uses(ctx context.Context, before writes) (u uses, err error) {
+	now, err := at.server.writes(ctx)
+	if err != nil {
+		return u, err
+	}
+	u = uses{clients: at.total, empty: at.empty, writes: writes{now.known, now.all - before.all, now.short - before.short}}
+	if u.resident, err = at.server.resident(ctx); err != nil {
+		return u, err
+	}
+	pid := at.server.child.PID()
+	if u.threads, err = proc.Threads(pid); err != nil {
+		return u, err
+	}
+	if u.descriptors, err = proc.Descriptors(pid); err != nil {
+		return u, err
+	}
+	u.kafka, err = proc.ConnectionsTo(pid, at.kafkaPort)
+	return u, err
+}
+
+// resident is the memory of a server after garbage collection, at once. See footprint for one that waits.
+func (s *server) resident(ctx context.Context) (uint64, error) {
+	if err := s.collect(ctx); err != nil {
+		return 0, err
+	}
+	return proc.Resident(s.child.PID())
+}
+
+// writes are the write(2)s of a server, and those that the socket did not take whole.
+type writes struct {
+	known      bool // the server counts them
+	all, short float64
+}
+
+// writes reads the counters; those of a server without metrics are not known.
+func (s *server) writes(ctx context.Context) (writes, error) {
+	if s.admin == "" {
+		return writes{}, nil
+	}
+	text, err := s.metrics(ctx)
+	return writes{true, metric(text, "ringcast_writes_total"), metric(text, "ringcast_short_writes_total")}, err
+}
+
+// share is the part of the writes that were short.
+func (w writes) share() float64 { return w.short / max(w.all, 1) }
+
+func (w writes) String() string {
+	if !w.known {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f %%", w.share()*100)
+}
