@@ -71,6 +71,9 @@ func (s *server) answer(fd int) error {
 	var buf [4096]byte
 	for n := 0; !bytes.Contains(buf[:n], []byte("\r\n\r\n")); {
 		m, err := unix.Read(fd, buf[n:])
+		if err == unix.EINTR {
+			continue // a read with a time-out is not restarted after a signal, and Go's scheduler sends many
+		}
 		if err != nil {
 			return err
 		}
