@@ -22,7 +22,7 @@ func testSystem() System {
 		"RINGCAST_HMAC": "s3cret", "KAFKA_PASSWORD": "s3cret", "KAFKA_CLIENT_SECRET": "s3cret",
 	}
 	files := map[string]string{
-		"good.pem": "-----BEGIN-----", "good.json": "{}", "secret": "from file\n", "crlf": "two\nlines\r\n", "empty": "\n",
+		"good.pem": "-----BEGIN-----", "good.json": "{}", "list.json": "[]", "large.json": "{" + strings.Repeat(" ", maxSchema) + "}", "secret": "from file\n", "crlf": "two\nlines\r\n", "empty": "\n",
 	}
 	return System{
 		LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },

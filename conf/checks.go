@@ -102,8 +102,8 @@ func isBasePath(s string) (wrong, allowed string) {
 			return "is no plain path", allowedPath
 		}
 	}
-	if s == "/_info" || strings.HasPrefix(s, "/_info/") || s == "/robots.txt" || s == "/v2/ui" {
-		return "is taken", "a path other than /_info, /robots.txt and /v2/ui"
+	if s == "/_info" || strings.HasPrefix(s, "/_info/") || s == "/robots.txt" || strings.HasSuffix(s, "/ui") {
+		return "is taken", "a path other than /_info, /robots.txt and those that end in /ui: the page is beside the streams"
 	}
 	return "", ""
 }

@@ -176,6 +176,7 @@ type Stream struct {
 	Optional    bool   // readiness does not wait for it
 	Example     string // "": none; JSON where Format is FormatJSON
 	Schema      string // path of a JSON Schema, "": none
+	SchemaJSON  []byte // what that file holds: a JSON object or a boolean
 
 	Events   int           // events the ring holds, never 0
 	Bytes    int64         // bytes the ring holds, never 0

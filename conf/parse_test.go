@@ -130,7 +130,6 @@ func TestDefaultsOfUnsupportedKeysAreAllowed(t *testing.T) {
 max_connections_per_ip = 0
 trusted_proxies = []
 client_ip_header = "X-Forwarded-For"
-ui = true
 [kafka]
 rack = ""
 [replay]
@@ -140,7 +139,6 @@ max_age = 0
 topics = ["t"]
 id = "offset"
 access = "public"
-example = ""
 `, testSystem())
 }
 

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -137,9 +138,30 @@ func (l *loader) checkExample(s *Stream) {
 		}
 	}
 	if s.Schema != "" {
-		at := l.at("streams", s.Name, "schema")
-		if data, ok := at.file(s.Schema); ok && !json.Valid(data) {
-			at.wrong(s.Schema, "is no JSON file", "the path of a JSON Schema")
-		}
+		l.readSchema(s)
+	}
+}
+
+// maxSchema bounds a JSON Schema in bytes: the documentation carries it.
+const maxSchema = 1 << 20
+
+// readSchema reads the file of a JSON Schema, which is an object or a boolean
+// (JSON Schema 2020-12, section 4.3).
+func (l *loader) readSchema(s *Stream) {
+	const allowed = "the path of a JSON Schema"
+	at := l.at("streams", s.Name, "schema")
+	data, ok := at.file(s.Schema)
+	if !ok {
+		return
+	}
+	switch data = bytes.TrimSpace(data); {
+	case len(data) > maxSchema:
+		at.wrong(s.Schema, fmt.Sprintf("has %d bytes", len(data)), fmt.Sprintf("%s of at most %d bytes", allowed, maxSchema))
+	case !json.Valid(data):
+		at.wrong(s.Schema, "is no JSON file", allowed)
+	case data[0] != '{' && data[0] != 't' && data[0] != 'f':
+		at.wrong(s.Schema, "is no JSON Schema: neither an object nor a boolean", allowed)
+	default:
+		s.SchemaJSON = data
 	}
 }

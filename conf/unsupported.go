@@ -22,14 +22,11 @@ var unsupported = []refused{
 	{key: "server.trusted_proxies"},
 	{key: "server.client_ip_header"},
 	{key: "server.access_log"},
-	{key: "server.ui"},
 	{key: "auth", table: true},
 	{key: "kafka.rack"},
 	{key: "kafka.tls", table: true},
 	{key: "kafka.sasl", table: true},
 	{key: "streams.*.access"},
-	{key: "streams.*.example"},
-	{key: "streams.*.schema"},
 }
 
 // refuseUnsupported reports what is in the file and in the table above.
