@@ -46,6 +46,7 @@ type instance struct {
 	cmd   *exec.Cmd
 	addr  string // of the public listener
 	admin string
+	file  string        // of its configuration, if it has one
 	ended chan struct{} // closed when the process has ended
 
 	mu  sync.Mutex
@@ -57,6 +58,14 @@ type instance struct {
 func startConfig(t *testing.T, document string) *instance {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ringcast.toml")
+	writeConfig(t, file, document)
+	in := startArgs(t, "serve", "-config", file)
+	in.file = file
+	return in
+}
+
+func writeConfig(t *testing.T, file, document string) {
+	t.Helper()
 	if !strings.Contains(document, "[server]") {
 		document = "[server]\n" + document
 	}
@@ -64,7 +73,18 @@ func startConfig(t *testing.T, document string) *instance {
 	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return startArgs(t, "serve", "-config", file)
+}
+
+// reload gives a server another configuration and waits until its log says
+// what has become of it.
+func (in *instance) reload(document, message string) {
+	in.t.Helper()
+	writeConfig(in.t, in.file, document)
+	before := strings.Count(in.text(), message)
+	if err := in.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		in.t.Fatal(err)
+	}
+	eventually(in.t, patience, func() bool { return strings.Count(in.text(), message) > before }, func() string { return "the log does not say " + message })
 }
 
 // startArgs starts a server and waits until it has its ports. It is stopped

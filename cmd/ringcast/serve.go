@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rs/zerolog"
+
 	"github.com/ringcast/ringcast/cmd/serve"
 	"github.com/ringcast/ringcast/conf"
 )
@@ -45,7 +47,7 @@ func runServe(args []string, stderr io.Writer) int {
 	if cfg == nil {
 		return status
 	}
-	return serveUntilSignal(cfg, stderr)
+	return serveUntilSignal(cfg, *file, stderr)
 }
 
 // load reads the configuration from a file or from the flags.
@@ -77,8 +79,8 @@ func load(stderr io.Writer, fs *flag.FlagSet, file, brokers string, streams []st
 }
 
 // serveUntilSignal runs the server: the first SIGTERM or SIGINT drains it, a
-// second one ends it at once.
-func serveUntilSignal(cfg *conf.Config, stderr io.Writer) int {
+// second one ends it at once. SIGHUP reads file again, if there is one.
+func serveUntilSignal(cfg *conf.Config, file string, stderr io.Writer) int {
 	log := serve.NewLogger(cfg.Log, stderr)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -94,8 +96,7 @@ wait:
 		select {
 		case s := <-signals:
 			if s == syscall.SIGHUP {
-				log.Info().Msg("SIGHUP: certificates and keys are read again")
-				p.Reload()
+				go reload(p, file, log) // a signal that stops has not to wait for it
 				continue
 			}
 			log.Info().Str("signal", s.String()).Msg("stopping")
@@ -118,4 +119,27 @@ wait:
 	p.Stop(now)
 	cancel()
 	return status
+}
+
+// reload puts what file says now in force, and the certificates and keys of
+// now. A file with an error in it changes nothing.
+func reload(p *serve.Process, file string, log zerolog.Logger) {
+	p.Reload()
+	if file == "" {
+		return
+	}
+	cfg, err := conf.Load(file, serve.VerifyFiles)
+	if err == nil {
+		err = p.Configure(cfg)
+	}
+	var wrong conf.Errors
+	switch {
+	case errors.As(err, &wrong):
+		for _, e := range wrong {
+			log.Error().Msg(e.Error())
+		}
+		log.Error().Int("errors", len(wrong)).Msg("the new configuration is not good, the old one stays in force")
+	case err != nil:
+		log.Error().Err(err).Msg("the new configuration cannot be used, the old one stays in force")
+	}
 }

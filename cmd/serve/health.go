@@ -28,7 +28,7 @@ func (p *Process) ready() (bool, any) {
 	if !p.broker.Reached() {
 		r.Ready, r.Kafka = false, "never reached"
 	}
-	for _, s := range p.streams {
+	for _, s := range p.now.Load().streams {
 		st := s.source.Status()
 		state := "warm"
 		switch {
@@ -97,8 +97,8 @@ type partitionStatus struct {
 
 // status is the body of /streams.
 func (p *Process) status() any {
-	list := make([]streamStatus, 0, len(p.streams))
-	for _, s := range p.streams {
+	list := []streamStatus{}
+	for _, s := range p.now.Load().streams {
 		st := s.source.Status()
 		out := streamStatus{
 			Name: s.Name, Aliases: s.Aliases, Description: s.Description, Warm: st.Warm, Stalled: st.Stalled, Reason: st.Reason,

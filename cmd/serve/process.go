@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,12 +20,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ringcast/ringcast/broker"
-	"github.com/ringcast/ringcast/broker/record"
 	"github.com/ringcast/ringcast/conf"
-	"github.com/ringcast/ringcast/ringbuf"
 	"github.com/ringcast/ringcast/sse"
-	"github.com/ringcast/ringcast/sse/frame"
-	"github.com/ringcast/ringcast/sse/position"
 )
 
 // endTime is what clients get beyond the drain time to take their end.
@@ -32,12 +29,14 @@ const endTime = 5 * time.Second
 
 // Process is a running server. Start makes it, Stop ends it.
 type Process struct {
-	cfg     *conf.Config
-	log     zerolog.Logger
-	broker  *broker.Broker
-	streams []*stream
-	http    *sse.Server
-	admin   *http.Server
+	cfg    *conf.Config // of the start
+	log    zerolog.Logger
+	broker *broker.Broker
+	http   *sse.Server
+	admin  *http.Server
+
+	configuring sync.Mutex                 // one Configure at a time
+	now         atomic.Pointer[configured] // replaced by Configure
 
 	listener, adminListener net.Listener
 
@@ -47,13 +46,6 @@ type Process struct {
 	stopped  context.CancelFunc // of the broker
 	ended    chan struct{}      // closed when the broker has ended
 	failed   chan error         // a listener has ended by itself
-}
-
-// stream is one configured stream and the parts made for it.
-type stream struct {
-	conf.Stream
-	ring   *ringbuf.Ring
-	source *broker.Stream
 }
 
 // Start opens the listeners and starts serving. An error means that the
@@ -135,29 +127,22 @@ func (p *Process) connect(set *metrics.Set) error {
 		FetchBytes: int32(k.FetchBytes), MaxBatch: orNever(k.MaxBatch, math.MaxInt32), StallAfter: orNever(k.StallAfter, never),
 		Log: p.log, Metrics: set,
 	}
-	var streams []broker.StreamConfig
+	var streams []*stream
+	var read []broker.StreamConfig
 	for _, s := range p.cfg.Streams {
-		ring := ringbuf.New(s.Events, s.Bytes)
-		form := position.Form(s.ID)
-		format := record.Format(s.Format)
-		streams = append(streams, broker.StreamConfig{
-			Name: s.Name, Topics: s.Topics, Format: format, Annotate: record.Annotate(s.Annotate),
-			MaxEvent: s.MaxEvent, Events: s.Events, WarmUp: s.WarmUp,
-			Encoder: frame.NewEncoder(form, frame.Format(format)), Ring: ring,
-		})
-		p.streams = append(p.streams, &stream{Stream: s, ring: ring})
+		st := newStream(s)
+		streams, read = append(streams, st), append(read, st.reading())
 	}
-	if p.broker, err = broker.New(bc, streams); err != nil {
+	if p.broker, err = broker.New(bc, read); err != nil {
 		return fmt.Errorf("cannot start reading from Kafka at %q: %w", k.Brokers, err)
 	}
-	var routes []sse.Stream
-	for _, s := range p.streams {
+	for _, s := range streams {
 		s.source = p.broker.Stream(s.Name)
-		routes = append(routes, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID), Format: frame.Format(s.Format), Ring: s.ring, Source: s.source})
 	}
+	p.now.Store(&configured{p.cfg, streams})
 	v := &p.cfg.Server
 	p.http, err = sse.New(sse.Config{
-		Streams: routes, BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
+		Streams: served(streams), BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
 		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
 		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
 		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, TLS: p.tls, LimitAsResponse: v.LimitResponse == conf.LimitStream,
@@ -194,14 +179,14 @@ func (p *Process) Reload() { p.files.reload(true) }
 // boundary, spread over drain_timeout, and stops. When now is done it stops at
 // once.
 func (p *Process) Stop(now context.Context) {
-	begun := time.Now()
+	begun, cfg := time.Now(), &p.now.Load().cfg.Server
 	p.draining.Store(true)
-	p.log.Info().Int("connections", p.http.Connections()).Dur("shutdown_delay", p.cfg.Server.ShutdownDelay).
-		Dur("drain_timeout", p.cfg.Server.DrainTimeout).Msg("draining")
+	p.log.Info().Int("connections", p.http.Connections()).Dur("shutdown_delay", cfg.ShutdownDelay).
+		Dur("drain_timeout", cfg.DrainTimeout).Msg("draining")
 	select {
-	case <-time.After(p.cfg.Server.ShutdownDelay):
-		ctx, cancel := context.WithTimeout(now, p.cfg.Server.DrainTimeout+endTime)
-		if err := p.http.Drain(ctx, p.cfg.Server.DrainTimeout); err != nil && !errors.Is(err, context.Canceled) {
+	case <-time.After(cfg.ShutdownDelay):
+		ctx, cancel := context.WithTimeout(now, cfg.DrainTimeout+endTime)
+		if err := p.http.Drain(ctx, cfg.DrainTimeout); err != nil && !errors.Is(err, context.Canceled) {
 			p.log.Warn().Int("connections", p.http.Connections()).Msg("connections are left that did not take their end; they are reset")
 		}
 		cancel()

@@ -1,0 +1,113 @@
+package serve
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ringcast/ringcast/broker"
+	"github.com/ringcast/ringcast/broker/record"
+	"github.com/ringcast/ringcast/conf"
+	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse"
+	"github.com/ringcast/ringcast/sse/frame"
+	"github.com/ringcast/ringcast/sse/position"
+)
+
+// configured is a configuration in force, and what was made for it.
+type configured struct {
+	cfg     *conf.Config
+	streams []*stream
+}
+
+// stream is one configured stream and the parts made for it.
+type stream struct {
+	conf.Stream
+	ring   *ringbuf.Ring
+	source *broker.Stream
+}
+
+func newStream(s conf.Stream) *stream {
+	return &stream{Stream: s, ring: ringbuf.New(s.Events, s.Bytes)}
+}
+
+// reading is what the broker has to know.
+func (s *stream) reading() broker.StreamConfig {
+	format := record.Format(s.Format)
+	return broker.StreamConfig{
+		Name: s.Name, Topics: s.Topics, Format: format, Annotate: record.Annotate(s.Annotate),
+		MaxEvent: s.MaxEvent, Events: s.Events, WarmUp: s.WarmUp,
+		Encoder: frame.NewEncoder(position.Form(s.ID), frame.Format(format)), Ring: s.ring,
+	}
+}
+
+// served is what the HTTP side has to know of streams.
+func served(streams []*stream) (list []sse.Stream) {
+	for _, s := range streams {
+		list = append(list, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID),
+			Format: frame.Format(s.Format), Ring: s.ring, Source: s.source})
+	}
+	return list
+}
+
+// sameEvents reports whether the events of two configurations of a stream are
+// the same, so that its ring and its clients can stay.
+func sameEvents(a, b *conf.Stream) bool {
+	return slices.Equal(a.Topics, b.Topics) && a.Format == b.Format && a.Annotate == b.Annotate && a.ID == b.ID && a.MaxEvent == b.MaxEvent
+}
+
+// setStreams reads and serves other streams. Those whose events stay the same
+// keep their rings, with the bounds of now, and their clients.
+func (p *Process) setStreams(list []conf.Stream) ([]*stream, error) {
+	old := make(map[string]*stream)
+	for _, s := range p.now.Load().streams {
+		old[s.Name] = s
+	}
+	var now, fresh []*stream
+	for _, s := range list {
+		was := old[s.Name]
+		if was == nil || !sameEvents(&was.Stream, &s) {
+			fresh = append(fresh, newStream(s))
+			now = append(now, fresh[len(fresh)-1])
+			continue
+		}
+		delete(old, s.Name)
+		if events, bytes := was.ring.Bounds(); events != s.Events || bytes != s.Bytes {
+			was.source.Resize(s.Events, s.Bytes)
+		}
+		now = append(now, &stream{Stream: s, ring: was.ring, source: was.source})
+	}
+	for name := range old {
+		p.broker.Remove(name)
+	}
+	for _, s := range fresh {
+		var err error
+		if s.source, err = p.broker.Add(s.reading()); err != nil {
+			return nil, err
+		}
+	}
+	p.fill(fresh)
+	return now, p.http.SetStreams(served(now))
+}
+
+// fillTime is how long a new stream may take to be filled before it is served.
+// Until it is, who asks for it is told that there is no such stream, or is
+// served by the one that it replaces.
+const fillTime = 5 * time.Second
+
+// fill waits until streams are warm. Without Kafka they are served cold.
+func (p *Process) fill(streams []*stream) {
+	deadline := time.After(fillTime)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for _, s := range streams {
+		for !s.source.Warm() {
+			select {
+			case <-tick.C:
+			case <-deadline:
+				return
+			case <-p.ended:
+				return
+			}
+		}
+	}
+}
