@@ -102,7 +102,7 @@ func (f *Fleet) Connect(ctx context.Context, total int, plan Plan) error {
 			return err
 		}
 		next := plan.start(f.clients-first, total-first, f.config.Partitions)
-		c := &client{until: plan.Until, stream: stream{began: time.Now().UnixMicro()}}
+		c := &client{until: plan.Until, budget: hello, stream: stream{began: time.Now().UnixMicro()}}
 		for _, n := range next {
 			c.sequences = append(c.sequences, sequence{next: n})
 			f.before += n

@@ -23,6 +23,9 @@ func (w *worker) runSlow(stop <-chan struct{}, rate int) {
 	}
 }
 
+// hello is what a slow client may read at once to begin with, in bytes: about a response header and a greeting.
+const hello = 1 << 10
+
 // pace returns how often a client that reads rate bytes a second reads how many.
 func pace(rate int) (every time.Duration, share int) {
 	if share = rate * int(slowTurn) / int(time.Second); share > 0 {
@@ -56,7 +59,7 @@ func (w *worker) turn(share int) {
 	defer w.mu.Unlock()
 	for _, c := range w.clients {
 		// What nobody offered is not caught up on at once.
-		c.budget = min(c.budget+share, 4*share)
+		c.budget = max(c.budget, min(c.budget+share, 4*share))
 		c.budget -= w.read(c, min(c.budget, readSize))
 	}
 }

@@ -65,6 +65,21 @@ func Resident(pid int) (uint64, error) {
 	return kilobytes(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
 }
 
+// SocketMemory returns the memory that the kernel has given to the buffers of all TCP sockets, in bytes.
+func SocketMemory() (uint64, error) {
+	// sockstat: "TCP: inuse N orphan N tw N alloc N mem PAGES"
+	line, err := field("/proc/net/sockstat", "TCP:")
+	if err != nil {
+		return 0, err
+	}
+	_, pages, _ := strings.Cut(line, "mem ")
+	n, err := strconv.ParseUint(pages, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("cannot read the memory of sockets from %q: %w", line, err)
+	}
+	return n * uint64(os.Getpagesize()), nil
+}
+
 // Threads returns the number of threads of a process.
 func Threads(pid int) (int, error) {
 	v, err := field(fmt.Sprintf("/proc/%d/status", pid), "Threads:")

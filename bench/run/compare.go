@@ -113,7 +113,7 @@ func (m compared) resources() report.Table {
 		runs := m.got[k]
 		u := runs[len(runs)-1].uses
 		t.Rows = append(t.Rows, []string{m.b.label(k), mebibytes(m.median(k, resident)), fmt.Sprintf("%.0f B", m.median(k, perClient)),
-			strconv.Itoa(u.threads), strconv.Itoa(u.descriptors - u.clients), strconv.Itoa(u.kafka), u.writes.String()})
+			strconv.Itoa(u.threads), strconv.Itoa(u.descriptors - u.clients - u.crowd), strconv.Itoa(u.kafka), u.writes.String()})
 	}
 	return t
 }

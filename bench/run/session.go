@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ringcast/ringcast/bench/produce"
 )
@@ -17,6 +18,7 @@ type session struct {
 	topic    string
 
 	total     int    // clients
+	crowd     int    // clients that are no part of the measurement
 	empty     uint64 // resident memory of the server before the first of them, in bytes
 	kafkaPort int
 }
@@ -61,4 +63,13 @@ func (b *Bench) withSessionOf(ctx context.Context, k kind, o setup, partitions, 
 		defer s.producer.Close()
 		return do(s)
 	})
+}
+
+// served waits until the server has taken in n records of which no client is told. A yardstick sends what is in its
+// log to nobody who comes later; it gets the time that ringcast needs.
+func (at session) served(ctx context.Context, n int) error {
+	if at.server.admin == "" {
+		return pause(ctx, time.Second)
+	}
+	return at.server.awaitEvents(ctx, n)
 }

@@ -11,10 +11,13 @@ import (
 
 // uses is what a server holds at the end of a run.
 type uses struct {
-	clients                     int
+	clients, crowd              int
 	empty, resident             uint64 // bytes, before the first client and at the end, after garbage collection
 	threads, descriptors, kafka int
 	writes                      writes
+	pending                     float64 // bytes of events kept only for clients that are behind
+	heap                        float64 // bytes of live objects and what was allocated since the collection
+	kernel                      float64 // bytes of all TCP sockets of the machine
 }
 
 // perClient is the resident memory that came with the clients, for each, in bytes. What was produced meanwhile is in it.
@@ -28,8 +31,12 @@ func (at session) uses(ctx context.Context, before writes) (u uses, err error) {
 	if err != nil {
 		return u, err
 	}
-	u = uses{clients: at.total, empty: at.empty, writes: writes{now.known, now.all - before.all, now.short - before.short}}
+	u = uses{clients: at.total, crowd: at.crowd, empty: at.empty, pending: now.pending,
+		writes: writes{known: now.known, all: now.all - before.all, short: now.short - before.short}}
 	if u.resident, err = at.server.resident(ctx); err != nil {
+		return u, err
+	}
+	if u.heap, err = at.server.heap(ctx); err != nil {
 		return u, err
 	}
 	pid := at.server.child.PID()
@@ -39,7 +46,11 @@ func (at session) uses(ctx context.Context, before writes) (u uses, err error) {
 	if u.descriptors, err = proc.Descriptors(pid); err != nil {
 		return u, err
 	}
-	u.kafka, err = proc.ConnectionsTo(pid, at.kafkaPort)
+	if u.kafka, err = proc.ConnectionsTo(pid, at.kafkaPort); err != nil {
+		return u, err
+	}
+	kernel, err := proc.SocketMemory()
+	u.kernel = float64(kernel)
 	return u, err
 }
 
@@ -51,10 +62,20 @@ func (s *server) resident(ctx context.Context) (uint64, error) {
 	return proc.Resident(s.child.PID())
 }
 
+// heap is the size of all objects of a server that has metrics, in bytes.
+func (s *server) heap(ctx context.Context) (float64, error) {
+	if s.admin == "" {
+		return 0, nil
+	}
+	text, err := s.metrics(ctx)
+	return metric(text, "go_memstats_heap_alloc_bytes"), err
+}
+
 // writes are the write(2)s of a server, and those that the socket did not take whole.
 type writes struct {
 	known      bool // the server counts them
 	all, short float64
+	pending    float64 // bytes of events kept for clients that are behind now
 }
 
 // writes reads the counters; those of a server without metrics are not known.
@@ -63,7 +84,7 @@ func (s *server) writes(ctx context.Context) (writes, error) {
 		return writes{}, nil
 	}
 	text, err := s.metrics(ctx)
-	return writes{true, metric(text, "ringcast_writes_total"), metric(text, "ringcast_short_writes_total")}, err
+	return writes{true, metric(text, "ringcast_writes_total"), metric(text, "ringcast_short_writes_total"), metric(text, "ringcast_pending_bytes")}, err
 }
 
 // share is the part of the writes that were short.
