@@ -62,10 +62,10 @@ mutate: ## each rule of resume taken out in turn: the model test must fail (minu
 sim: ## the whole server in simulated time, SEEDS schedules of faults (2000); SEED=n runs one
 	SEEDS=$(SEEDS) SEED=$(SEED) $(GO) test -count=1 -timeout 12h ./bench/sim
 
-bench: ## load tests against the yardstick of the same run; SCENARIO=idle,… chooses (Linux)
+bench: ## load tests against the yardstick of the same run, a quarter of an hour; SCENARIO=idle,… chooses (Linux)
 	$(GO) run ./bench -out bench/results $(if $(SCENARIO),-scenario $(SCENARIO))
 
-bench-full: ## the same, longer and with more clients
+bench-full: ## the same, longer and with more clients: hours
 	$(GO) run ./bench -out bench/results -full $(if $(SCENARIO),-scenario $(SCENARIO))
 
 clean: ## remove what was built

@@ -52,6 +52,12 @@ func TestUsageOfThisProcess(t *testing.T) {
 	block[0] = 2 // alive until here
 }
 
+func TestSocketMemoryIsWholePages(t *testing.T) {
+	if n, err := SocketMemory(); err != nil || n%uint64(os.Getpagesize()) != 0 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
 func TestConnectionsToCountsOnlyThatPort(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

@@ -33,7 +33,7 @@ const aimShort = 0.01
 
 func (f fanout) run(ctx context.Context, b *Bench) (report.Document, error) {
 	if b.Full {
-		f.measured *= 10
+		f.measured *= 5
 	} else {
 		f.sizes = f.sizes[:1]
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	herdReaders    = 1000
+	herdReaders    = 300 // with Bench.Full 1000
 	herdPartitions = 2
 	liveClients    = 200
 	liveRate       = 20              // records a second
@@ -28,11 +28,12 @@ const (
 
 // herdCase is one way in which many clients ask for the same history at once.
 type herdCase struct {
-	name   string
-	cache  int     // bytes
-	bytes  int     // of the range, values alone
-	spread float64 // the part of the range over which the starting points are spread
-	aim    float64 // bytes fetched / bytes of the range
+	name    string
+	readers int
+	cache   int     // bytes
+	bytes   int     // of the range, values alone
+	spread  float64 // the part of the range over which the starting points are spread
+	aim     float64 // bytes fetched / bytes of the range
 }
 
 // herd measures a thousand clients that want the same history at once: what they cost Kafka, the server's memory,
@@ -43,15 +44,18 @@ func herd(ctx context.Context, b *Bench) (report.Document, error) {
 	}
 	same := herdCase{name: "same range", cache: 128 << 20, bytes: 10_000_000, aim: 1.2}
 	large := herdCase{name: "4 × cache, starts in its first tenth", cache: 4 << 20, bytes: 16 << 20, spread: 0.1, aim: 1.5}
+	readers := herdReaders
 	if b.Full {
-		same.bytes, large.cache, large.bytes = 50_000_000, 16<<20, 64<<20
+		readers, same.bytes, large.cache, large.bytes = 1000, 50_000_000, 16<<20, 64<<20
 	}
+	same.readers, large.readers = readers, readers
 	d := report.Document{Summary: fmt.Sprintf("%d clients replay the same range from Kafka at once, %d B a record, %d partitions, while %d live clients of the stream get %d records/s.",
-		herdReaders, replaySize, herdPartitions, liveClients, liveRate)}
+		readers, replaySize, herdPartitions, liveClients, liveRate)}
 	kafka := report.Table{Title: "Read from Kafka", Rows: [][]string{{"range", "size", "cache", "seconds", "MB/s to clients", "fetched / range", "aim"}}}
 	memory := report.Table{Title: "Resident memory of the server", Rows: [][]string{{"range", "live clients alone", "above it at the peak", "aim: cache + 64 KiB a client"}}}
 	live := report.Table{Title: "Latency of the live clients, p99", Rows: [][]string{
 		{"range", "without herd", "herd at another server", "herd at their server", "ratio to without (aim 2)", "ratio to another server"}}}
+	waits := report.Chart{Title: "Latency of the live clients, p99", X: "while a herd is", Y: "ms, logarithmic", Labels: []string{"nowhere", "at another server", "at their server"}, Log: true, Lines: true}
 	for _, c := range []herdCase{same, large} {
 		var runs []herdResult
 		for round := range b.Rounds {
@@ -79,12 +83,14 @@ func herd(ctx context.Context, b *Bench) (report.Document, error) {
 			fmt.Sprintf("%.0f", of(func(r herdResult) float64 { return r.sent }).Median),
 			of(func(r herdResult) float64 { return r.fetched }).Ratio(), fmt.Sprintf("%.1f", c.aim)})
 		memory.Rows = append(memory.Rows, []string{c.name, mebibytes(of(func(r herdResult) float64 { return r.idle }).Median),
-			mebibytes(of(func(r herdResult) float64 { return r.above }).Max), mebibytes(float64(c.cache + herdReaders*perReader))})
+			mebibytes(of(func(r herdResult) float64 { return r.above }).Max), mebibytes(float64(c.cache + readers*perReader))})
 		live.Rows = append(live.Rows, []string{c.name, report.Micros(of(p99(alone)).Median), report.Micros(of(p99(elsewhere)).Median),
 			report.Micros(of(p99(together)).Median), ratio(alone), ratio(elsewhere)})
+		millis := func(i int) report.Spread { return of(func(r herdResult) float64 { return r.p99[i] / 1e3 }) }
+		waits.Series = append(waits.Series, report.Series{Name: c.name, Values: []report.Spread{millis(alone), millis(elsewhere), millis(together)}})
 		d.Notes = append(d.Notes, fmt.Sprintf("%s, last round: without herd: %s; herd at their server: %s.", c.name, runs[len(runs)-1].busy[alone], runs[len(runs)-1].busy[together]))
 	}
-	d.Tables = []report.Table{kafka, memory, live}
+	d.Tables, d.Charts = []report.Table{kafka, memory, live}, []report.Chart{waits}
 	d.Notes = append(d.Notes,
 		"Fetched is ringcast_replay_bytes_total. Clients stop at the end of the range, the server reads on to a quarter of its ring (256 records, and what comes meanwhile).",
 		"Memory is sampled every 100 ms, garbage included; the table has the largest of all rounds.",
@@ -196,7 +202,7 @@ func (h herdScene) stampede(ctx context.Context, to *server, r *herdResult, when
 		return h.measure(ctx, r, when, processes, func() error {
 			each := uint64(h.bytes / replaySize / herdPartitions)
 			plan := load.Plan{From: make([]uint64, herdPartitions), Spread: uint64(h.spread * float64(each)), Until: []uint64{each, each}}
-			end, err := c.replay(herdReaders, plan, herdPatience)
+			end, err := c.replay(h.readers, plan, herdPatience)
 			if err != nil {
 				return fmt.Errorf("herd: %w", err)
 			}

@@ -33,19 +33,28 @@ func ingest(ctx context.Context, b *Bench) (report.Document, error) {
 	}
 	t := report.Table{Title: fmt.Sprintf("%s and a bare consumer, median of %d rounds (ratio: min–max)", name, b.Rounds), Rows: [][]string{{
 		"log", name + " records/s", "bare records/s", "ratio", name + " CPU/record", "bare CPU/record", "ratio"}}}
+	speed := report.Chart{Title: "Taking in a log that was there before", X: "log", Y: "records/s", Series: []report.Series{{Name: name}, {Name: "bare consumer"}}}
+	cost := report.Chart{Title: "Processor time", X: "log", Y: "µs per record", Series: []report.Series{{Name: name}, {Name: "bare consumer"}}}
 	for _, log := range []struct{ records, size int }{{400_000 * scale, 300}, {200_000 * scale, 1024}} {
-		row, err := b.ingestLog(ctx, name, log.records, log.size)
+		row, rate, cpu, err := b.ingestLog(ctx, name, log.records, log.size)
 		if err != nil {
 			return d, err
 		}
 		t.Rows = append(t.Rows, row)
+		speed.Labels, cost.Labels = append(speed.Labels, row[0]), append(cost.Labels, row[0])
+		for i := range rate {
+			speed.Series[i].Values = append(speed.Series[i].Values, report.Over(rate[i]))
+			cost.Series[i].Values = append(cost.Series[i].Values, report.Over(cpu[i]))
+		}
 	}
 	d.Tables = append(d.Tables, t)
+	d.Charts = []report.Chart{speed, cost}
 	return d, nil
 }
 
-func (b *Bench) ingestLog(ctx context.Context, name string, records, size int) (row []string, err error) {
-	var rate, cpu [2][]float64 // ringcast, bare
+// ingestLog returns a row of the table, and records/s and µs of processor time per record of every round: ringcast's
+// and the bare consumer's.
+func (b *Bench) ingestLog(ctx context.Context, name string, records, size int) (row []string, rate, cpu [2][]float64, err error) {
 	err = b.withTopic(ingestPartitions, func(full string) error {
 		return b.withTopic(ingestPartitions, func(empty string) error {
 			if err := b.prefill(ctx, full, records, size); err != nil {
@@ -82,7 +91,7 @@ func (b *Bench) ingestLog(ctx context.Context, name string, records, size int) (
 	perRecord := func(v []float64) string { return fmt.Sprintf("%.2f µs", report.Over(v).Median) }
 	return []string{fmt.Sprintf("%s × %d B", report.Count(float64(records)), size),
 		report.Count(report.Over(rate[0]).Median), report.Count(report.Over(rate[1]).Median), report.Over(report.Ratios(rate[0], rate[1])).Ratio(),
-		perRecord(cpu[0]), perRecord(cpu[1]), report.Over(report.Ratios(cpu[0], cpu[1])).Ratio()}, err
+		perRecord(cpu[0]), perRecord(cpu[1]), report.Over(report.Ratios(cpu[0], cpu[1])).Ratio()}, rate, cpu, err
 }
 
 func (b *Bench) prefill(ctx context.Context, topic string, records, size int) error {

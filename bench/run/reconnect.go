@@ -35,6 +35,7 @@ func reconnect(ctx context.Context, b *Bench) (report.Document, error) {
 	t := report.Table{Title: "Coming back", Rows: [][]string{{"to", "all greeted and served after", "first event, from a client's own connect: p50", "p99",
 		"goroutines before", "most", "aim", "bytes replayed", "Kafka connections", "before"}}}
 	requests := report.Table{Title: "Requests to Kafka from both servers and the producer", Rows: [][]string{{"to", "API", "while coming back", "in the same time before"}}}
+	first := report.Chart{Title: "First event, from a client's own connect", X: "coming back to", Y: "ms", Series: []report.Series{{Name: "p50"}, {Name: "p99"}}}
 	err := b.withTopic(reconnectPartitions, func(topic string) error {
 		return b.withServer(ctx, setup{topic: topic}, func(here *server) error {
 			return b.withServer(ctx, setup{topic: topic}, func(there *server) error {
@@ -64,6 +65,10 @@ func reconnect(ctx context.Context, b *Bench) (report.Document, error) {
 						}
 						b.progress("%s: %.2f s, at most %.0f goroutines, %.0f before; %v", to.name, r.seconds, r.goroutines, r.idle, r.busy)
 						t.Rows = append(t.Rows, r.row(to.name))
+						first.Labels = append(first.Labels, to.name)
+						for i, us := range []float64{r.first, r.last} {
+							first.Series[i].Values = append(first.Series[i].Values, report.Over([]float64{us / 1e3}))
+						}
 						requests.Rows = append(requests.Rows, r.requests(to.name)...)
 						d.Notes = append(d.Notes, fmt.Sprintf("%s: %v.", to.name, r.busy))
 					}
@@ -72,7 +77,7 @@ func reconnect(ctx context.Context, b *Bench) (report.Document, error) {
 			})
 		})
 	})
-	d.Tables = []report.Table{t}
+	d.Tables, d.Charts = []report.Table{t}, []report.Chart{first}
 	if len(requests.Rows) > 1 {
 		d.Tables = append(d.Tables, requests)
 	} else {

@@ -53,7 +53,7 @@ func replay(ctx context.Context, b *Bench) (d report.Document, err error) {
 			return nil
 		})
 	})
-	d.Tables = r.tables()
+	d.Tables, d.Charts = r.tables(), r.charts()
 	d.Notes = append(d.Notes,
 		"kcat's time counts from the start of its process, a client's from its connect. kcat writes to /dev/null; a client reads from a socket and checks every record.",
 		"MB/s are those of the records' values. Processor time: for ringcast the server and its client, for kcat kcat; Kafka's is in neither.",
@@ -200,6 +200,17 @@ func (r *replayRun) tables() []report.Table {
 		whole.Rows = append(whole.Rows, []string{readers[who], fmt.Sprintf("%.0f", v.Median), ratios[1], seconds(r.cpu[who]), server, ratios[2]})
 	}
 	return []report.Table{first, whole}
+}
+
+func (r *replayRun) charts() []report.Chart {
+	first := report.Chart{Title: "First event of a replay", X: "reader", Y: "ms"}
+	whole := report.Chart{Title: "One client, the whole log", X: "reader", Y: "MB/s"}
+	for _, who := range r.inTurn(0) {
+		first.Series = append(first.Series, report.Series{Name: readers[who], Values: []report.Spread{report.Over(r.firsts[who])}})
+		whole.Series = append(whole.Series, report.Series{Name: readers[who], Values: []report.Spread{report.Over(r.speeds[who])}})
+	}
+	first.Labels, whole.Labels = []string{""}, []string{""}
+	return []report.Chart{first, whole}
 }
 
 // fill produces records of replaySize to a new topic, in turn to its partitions.

@@ -18,7 +18,7 @@ const (
 	quickRecords = 20_000   // what the quick client reads, from the begin of the log
 	slowLog      = 60_000   // records; the slow clients' places are spread over the rest
 	slowSettles  = 2 * time.Second
-	slowRepeats  = 3 // pairs a round: a quick client is soon done
+	slowRepeats  = 3 // pairs a round with Bench.Full: a quick client is soon done
 )
 
 // slowReplay measures whether clients that replay slowly hold up one that is quick: 64 at 5 KB/s are more than
@@ -29,19 +29,23 @@ func slowReplay(ctx context.Context, b *Bench) (report.Document, error) {
 	}
 	d := report.Document{Summary: fmt.Sprintf("One client replays %s from Kafka, alone and beside %d that replay at %d B/s from other places in the same log of %s; the cache has %s.",
 		megabytes(quickRecords*replaySize), slowReaders, slowRate, megabytes(slowLog*replaySize), mebibytes(slowCache))}
+	pairs := b.Rounds
+	if b.Full {
+		pairs *= slowRepeats
+	}
 	var seconds [2][]float64 // alone, beside the slow ones
 	err := b.withTopic(1, func(topic string) error {
 		if err := b.fill(ctx, topic, 1, slowLog+smallRing); err != nil {
 			return err
 		}
-		for round := range b.Rounds * slowRepeats {
+		for round := range pairs {
 			for _, i := range inTurn([]int{0, 1}, round) {
 				s, err := b.quickReplay(ctx, topic, i*slowReaders)
 				if err != nil {
 					return fmt.Errorf("pair %d, %d slow clients: %w", round+1, i*slowReaders, err)
 				}
 				seconds[i] = append(seconds[i], s)
-				b.progress("pair %d of %d, %d slow clients: %.3f s", round+1, b.Rounds*slowRepeats, i*slowReaders, s)
+				b.progress("pair %d of %d, %d slow clients: %.3f s", round+1, pairs, i*slowReaders, s)
 			}
 		}
 		return nil
@@ -50,11 +54,13 @@ func slowReplay(ctx context.Context, b *Bench) (report.Document, error) {
 		s := report.Over(v)
 		return []string{name, fmt.Sprintf("%.0f ms (%.0f–%.0f)", s.Median*1e3, s.Min*1e3, s.Max*1e3), ratio}
 	}
-	d.Tables = []report.Table{{Title: fmt.Sprintf("Time for %s (median of %d pairs, min–max)", megabytes(quickRecords*replaySize), b.Rounds*slowRepeats), Rows: [][]string{
+	d.Tables = []report.Table{{Title: fmt.Sprintf("Time for %s (median of %d pairs, min–max)", megabytes(quickRecords*replaySize), pairs), Rows: [][]string{
 		{"slow clients", "time", "ratio to alone"},
 		row("0", seconds[0], "–"),
 		row(fmt.Sprint(slowReaders), seconds[1], report.Over(report.Ratios(seconds[1], seconds[0])).Ratio()+" (aim 1)"),
 	}}}
+	d.Charts = []report.Chart{{Title: "Time for " + megabytes(quickRecords*replaySize), X: "slow clients beside it", Y: "seconds",
+		Labels: []string{"0", fmt.Sprint(slowReaders)}, Series: []report.Series{{Name: "one quick client", Values: []report.Spread{report.Over(seconds[0]), report.Over(seconds[1])}}}}}
 	return d, err
 }
 
