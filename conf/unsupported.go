@@ -17,11 +17,6 @@ type refused struct {
 // have its default, such a table may not be there at all. "*" stands for any
 // one part of a key.
 var unsupported = []refused{
-	{key: "server.max_connections_per_ip"},
-	{key: "server.connect_rate_per_ip"},
-	{key: "server.trusted_proxies"},
-	{key: "server.client_ip_header"},
-	{key: "server.access_log"},
 	{key: "auth", table: true},
 	{key: "kafka.rack"},
 	{key: "kafka.tls", table: true},

@@ -24,6 +24,8 @@ const (
 type AdminConfig struct {
 	Metrics *metrics.Set
 	Pprof   Pprof
+	Listen  string   // configured address of the listener
+	Bound   net.Addr // the address that it has
 	// Ready reports whether the process should get new connections, and what
 	// the body of /readyz says: one state per stream, and the process's own.
 	Ready func() (ready bool, detail any)
@@ -76,7 +78,10 @@ func (s *Server) Admin(cfg AdminConfig) http.Handler {
 		mux.HandleFunc("/debug/pprof/symbol", guard(pprof.Symbol))
 		mux.HandleFunc("/debug/pprof/trace", guard(pprof.Trace))
 	}
-	return mux
+	return guardHost(cfg.Listen, cfg.Bound, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("x-content-type-options", "nosniff")
+		mux.ServeHTTP(w, r)
+	}))
 }
 
 // healthTime is how long a shard may take for one turn of its loop before the

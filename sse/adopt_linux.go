@@ -33,7 +33,7 @@ func (s *Server) toShard(c *conn, sub *subscription) bool {
 		return true
 	}
 	_ = tcp.Close()
-	a := arrival{fd: fd, view: sub.view, lane: sub.lane, pend: sub.head, want: sub.start.want, bare: sub.bare, born: time.Now()}
+	a := arrival{fd: fd, view: sub.view, guest: c.guest, lane: sub.lane, pend: sub.head, want: sub.start.want, bare: sub.bare, born: time.Now()}
 	if at := sub.start.at; at != nil {
 		a.cursor, a.last = at.Seq, at
 	}
@@ -124,14 +124,13 @@ func (s *Server) send(a arrival) {
 // drop closes an arrival that no shard took.
 func (s *Server) drop(a arrival, reason closedReason) {
 	unix.Close(a.fd)
-	s.over(a.view, reason)
+	s.over(a.view, a.guest, reason)
 }
 
 // over gives back what a connection counted for whose descriptor is closed.
-func (s *Server) over(v *view, reason closedReason) {
-	s.leave(v)
+func (s *Server) over(v *view, g *guest, reason closedReason) {
 	s.sockets.Add(-1)
-	s.stats.closed(reason)
+	s.ended(v, g, reason)
 }
 
 // refuseInbox closes the inbox and what is in it.
@@ -176,7 +175,7 @@ func (sh *shard) adopt(a arrival) {
 	g := sh.group(a.view)
 	i := sh.place()
 	c := &sh.clients[i]
-	*c = client{fd: int32(a.fd), gen: c.gen, group: g, lane: a.lane, queued: c.queued, wrote: sh.tick, born: s.ticks(a.born),
+	*c = client{fd: int32(a.fd), gen: c.gen, group: g, guest: a.guest, lane: a.lane, queued: c.queued, wrote: sh.tick, born: s.ticks(a.born),
 		lag: &lagging{pend: a.pend, cursor: a.cursor, last: a.last, want: a.want, since: sh.tick, window: sh.tick}}
 	if err := sh.poll.add(a.fd, i, c.gen); err != nil {
 		s.drop(a, closedError)
@@ -305,7 +304,7 @@ func (sh *shard) tryStart(i uint32) {
 // toFollower gives a waiting client a goroutine of its own.
 func (sh *shard) toFollower(i uint32) {
 	c := &sh.clients[i]
-	v, ln, w, born := c.group.view, c.lane, c.lag.want, c.born
+	v, ln, w, born, guest := c.group.view, c.lane, c.lag.want, c.born, c.guest
 	sh.poll.remove(int(c.fd))
 	file := os.NewFile(uintptr(c.fd), "")
 	nc, err := net.FileConn(file)
@@ -313,10 +312,10 @@ func (sh *shard) toFollower(i uint32) {
 	sh.forget(i)
 	s := sh.srv
 	if err != nil {
-		s.over(v, closedError)
+		s.over(v, guest, closedError)
 		return
 	}
-	cc := &conn{Conn: nc, sockets: &s.sockets, stream: v, server: s}
+	cc := &conn{Conn: nc, sockets: &s.sockets, stream: v, server: s, guest: guest}
 	s.launch(&follower{srv: s, conn: nc, owner: cc, view: v, lane: ln, want: w, born: s.started.Add(time.Duration(born) * s.unit), promote: true}, false)
 }
 
@@ -336,7 +335,7 @@ func (s *Server) promote(owner *conn, v *view, ln lane, at *ringbuf.Entry, born 
 		return true
 	}
 	_ = tcp.Close()
-	s.send(arrival{fd: fd, view: v, lane: ln, cursor: at.Seq, last: at, born: born})
+	s.send(arrival{fd: fd, view: v, guest: owner.guest, lane: ln, cursor: at.Seq, last: at, born: born})
 	return true
 }
 

@@ -23,6 +23,7 @@ type client struct {
 	fd    int32
 	gen   uint32 // tells this client from earlier ones in its place
 	group *group
+	guest *guest   // whom it is counted for, or nil
 	lag   *lagging // nil while live
 	spot  uint32   // index in the group's list of its state
 	wrote uint32   // tick at which bytes were taken last
@@ -66,6 +67,7 @@ type group struct {
 	turn  int // moves the client that is written first
 
 	live    [lanes][]uint32
+	given   [lanes]sent // to every live client, since the group began
 	lagging []uint32
 	waiting []uint32
 }
@@ -90,6 +92,9 @@ func (sh *shard) move(i uint32, to state) {
 	c.spot = uint32(len(*l))
 	*l = append(*l, i)
 	sh.count[to]++
+	if v := c.guest.log(); v != nil && to == stateLive {
+		v.mark = c.group.given[c.lane]
+	}
 }
 
 // unlist takes client i out of the list of its state.
@@ -97,6 +102,9 @@ func (sh *shard) unlist(i uint32) {
 	c := &sh.clients[i]
 	if c.state == stateFree {
 		return
+	}
+	if v := c.guest.log(); v != nil && c.state == stateLive {
+		v.settle(c.group.given[c.lane])
 	}
 	l := c.group.list(c)
 	end := len(*l) - 1

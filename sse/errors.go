@@ -17,7 +17,7 @@ type refusal struct {
 	Type       string
 	Title      string
 	Detail     string
-	RetryAfter time.Duration // 0: no header
+	RetryAfter time.Duration // and up to half as much again; 0: no header
 	Allow      string        // for 405
 
 	reason refusedReason // counted when not empty
@@ -30,12 +30,13 @@ type refusedReason string
 const (
 	refusedTotal   refusedReason = "total"
 	refusedPerIP   refusedReason = "per_ip"
+	refusedRate    refusedReason = "rate"
 	refusedReplay  refusedReason = "replay"
 	refusedKafka   refusedReason = "kafka"
 	refusedSockets refusedReason = "sockets"
 )
 
-var refusedReasons = []refusedReason{refusedTotal, refusedPerIP, "rate", refusedReplay, refusedKafka, refusedSockets}
+var refusedReasons = []refusedReason{refusedTotal, refusedPerIP, refusedRate, refusedReplay, refusedKafka, refusedSockets}
 
 // Error makes a refusal what a check returns.
 func (r *refusal) Error() string { return r.Detail }
@@ -45,7 +46,11 @@ func notFound() *refusal {
 }
 
 func methodNotAllowed() *refusal {
-	return &refusal{Status: 405, Type: "method_not_allowed", Title: "Method Not Allowed", Detail: "Allowed are GET, HEAD and OPTIONS.", Allow: "GET, HEAD, OPTIONS"}
+	return &refusal{Status: 405, Type: "method_not_allowed", Title: "Method Not Allowed", Detail: "Allowed are GET, HEAD and OPTIONS.", Allow: methods}
+}
+
+func bodyTooLarge() *refusal {
+	return &refusal{Status: 413, Type: "payload_too_large", Title: "Payload Too Large", Detail: "A request to this server has no body."}
 }
 
 func badRequest(detail string) *refusal {
@@ -72,6 +77,10 @@ func topicNotAvailable(detail string) *refusal {
 	return &refusal{Status: 404, Type: "topic_not_available", Title: "Topic Not Available", Detail: detail}
 }
 
+func full() *refusal {
+	return overloaded("This instance has no room for more connections.", refusedTotal)
+}
+
 func overloaded(detail string, reason refusedReason) *refusal {
 	return &refusal{Status: 503, Type: "overloaded", Title: "Service Overloaded", Detail: detail, RetryAfter: 10 * time.Second, reason: reason}
 }
@@ -80,11 +89,16 @@ func kafkaAway() *refusal {
 	return &refusal{Status: 503, Type: "upstream_unavailable", Title: "Kafka Unavailable", Detail: "Kafka cannot be reached, and this position needs it.", RetryAfter: 5 * time.Second, reason: refusedKafka}
 }
 
+// tooMany refuses a client for what others of its address do.
+func tooMany(detail string, reason refusedReason, wait time.Duration) *refusal {
+	return &refusal{Status: 429, Type: "too_many_requests", Title: "Too Many Concurrent Connections From Your Client IP",
+		Detail: detail, RetryAfter: max(wait, 10*time.Second), reason: reason}
+}
+
 // noPlace refuses a client that would have to catch up from Kafka.
 func noPlace(reason refusedReason) *refusal {
 	if reason == refusedPerIP {
-		return &refusal{Status: 429, Type: "too_many_requests", Title: "Too Many Concurrent Connections From Your Client IP",
-			Detail: "Too many connections from this address are catching up.", RetryAfter: 10 * time.Second, reason: reason}
+		return tooMany("Too many connections from this address are catching up.", reason, 0)
 	}
 	return overloaded("Too many clients are catching up at the moment.", reason)
 }
@@ -150,17 +164,27 @@ const (
 func (r *refusal) write(ctx *fasthttp.RequestCtx, method, uri string) {
 	ctx.Response.ResetBody()
 	ctx.SetStatusCode(r.Status)
-	ctx.Response.Header.Set("content-type", "application/json; charset=utf-8")
 	ctx.Response.Header.Set("cache-control", "no-store")
 	if r.RetryAfter > 0 {
-		ctx.Response.Header.Set("retry-after", strconv.Itoa(int(r.RetryAfter/time.Second)))
+		ctx.Response.Header.Set("retry-after", strconv.Itoa(int((r.RetryAfter+rand.N(r.RetryAfter/2))/time.Second)))
 	}
 	if r.Allow != "" {
 		ctx.Response.Header.Set("allow", r.Allow)
 	}
-	body, err := json.Marshal(problem{r.Status, r.Type, r.Title, r.Detail, method, uri})
+	setJSON(ctx, problem{r.Status, r.Type, r.Title, r.Detail, method, uri})
+}
+
+// answerJSON answers a request with v.
+func answerJSON(ctx *fasthttp.RequestCtx, v any) *refusal {
+	setJSON(ctx, v)
+	return nil
+}
+
+func setJSON(ctx *fasthttp.RequestCtx, v any) {
+	ctx.Response.Header.Set("content-type", "application/json; charset=utf-8")
+	body, err := json.Marshal(v)
 	if err != nil {
-		panic("BUG: a refusal that is not JSON: " + err.Error())
+		panic("BUG: an answer that is not JSON: " + err.Error())
 	}
 	ctx.SetBody(body)
 }

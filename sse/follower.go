@@ -61,24 +61,22 @@ func (s *Server) launch(f *follower, bare bool) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
+		f.owner.reason = closedDrain
 		f.owner.Close()
-		s.stats.closed(closedDrain)
 		return
 	}
 	s.followers.Add(1)
 	s.mu.Unlock()
 	go func() {
 		defer s.followers.Done()
-		reason := closedPanic
+		f.owner.reason = closedPanic
 		defer func() {
 			if p := recover(); p != nil {
 				s.logPanic("follower", p)
 			}
-			if f.owner.Close() == nil {
-				s.stats.closed(reason)
-			}
+			f.owner.Close()
 		}()
-		reason = f.run(bare)
+		f.owner.reason = f.run(bare)
 	}()
 }
 
@@ -207,6 +205,7 @@ func (f *follower) shared() error {
 			return err
 		}
 		f.at = b.last
+		f.owner.guest.log().add(b.events, 0)
 		f.srv.stats.wrote(f.view, b, 1, 1, time.Now())
 	}
 }
@@ -300,10 +299,12 @@ func (f *follower) written(taken int, b []byte) error {
 		return f.due() // no traffic, so the heartbeat stays due
 	}
 	begun, size := time.Now(), taken+len(b)
+	f.owner.guest.log().add(0, taken)
 	for len(b) > 0 {
 		_ = f.conn.SetWriteDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
 		n, err := f.conn.Write(b[:min(len(b), followerBatch)])
 		b = b[n:]
+		f.owner.guest.log().add(0, n)
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return errBlocked

@@ -3,8 +3,6 @@ package sse
 import (
 	"errors"
 	"net"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -13,15 +11,24 @@ import (
 const (
 	corsHeaders = "accept, cache-control, last-event-id, x-requested-with, content-type"
 	corsExpose  = "retry-after"
-	corsMethods = "GET, HEAD, OPTIONS"
 	corsMaxAge  = "86400" // seconds; browsers cap it lower
+
+	methods = "GET, HEAD, OPTIONS" // of every route
+
+	// maxBody is how much of a body is read, bytes, for a wrong method to be told
+	// so; no request to this server has one.
+	maxBody = 4096
 )
 
 // handle answers one request. A panic ends its connection only.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.stats.closed(closedPanic)
+			if c := unwrap(ctx.Conn()); c != nil && c.stream != nil {
+				c.reason = closedPanic
+			} else {
+				s.stats.closed(closedPanic)
+			}
 			s.logPanic("handler", p)
 			ctx.ResetUserValues()
 			ctx.Response.Reset()
@@ -36,59 +43,39 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	s.cors(ctx)
-	method, uri := string(ctx.Method()), string(ctx.RequestURI())
-	if r := s.route(ctx, method); r != nil {
-		if r.reason != "" {
-			s.stats.refused(r.reason)
-		}
-		if s.cfg.LimitAsResponse && r.limits() {
-			r.writeStream(ctx)
-		} else {
-			r.write(ctx, method, uri)
-		}
-		if method == fasthttp.MethodHead {
-			ctx.Response.SkipBody = true
-		}
+	if r := s.route(ctx); r != nil {
+		s.refuse(ctx, r)
 	}
 	if s.draining() {
 		ctx.SetConnectionClose()
 	}
 }
 
-// route finds what a request asks for, and answers it unless it is refused.
-func (s *Server) route(ctx *fasthttp.RequestCtx, method string) *refusal {
-	names, isStream := s.streamPath(ctx)
-	switch method {
-	case fasthttp.MethodOptions:
-		ctx.Response.Header.Set("access-control-allow-methods", corsMethods)
-		ctx.Response.Header.Set("access-control-max-age", corsMaxAge)
-		ctx.Response.Header.Set("allow", corsMethods)
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
-		return nil
-	case fasthttp.MethodGet, fasthttp.MethodHead:
-		if isStream {
-			return s.subscribe(ctx, names)
-		}
-		return notFound()
+// refuse answers a request with a refusal, and counts it.
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
+	if r.reason != "" {
+		s.stats.refused(r.reason)
 	}
-	if isStream {
-		return methodNotAllowed()
+	if s.cfg.LimitAsResponse && r.limits() {
+		r.writeStream(ctx)
+	} else {
+		r.write(ctx, string(ctx.Method()), string(ctx.RequestURI()))
 	}
-	return notFound()
+	ctx.Response.SkipBody = ctx.IsHead()
 }
 
-// streamPath returns the stream names of a path below the base path, decoded.
-func (s *Server) streamPath(ctx *fasthttp.RequestCtx) (names string, ok bool) {
-	path := string(ctx.URI().PathOriginal())
-	rest, ok := strings.CutPrefix(path, s.cfg.BasePath+"/")
-	if !ok {
-		return "", false
+// expect answers a client that asks before it sends a body (RFC 9110, section
+// 10.1.1).
+func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	if n := ctx.Request.Header.ContentLength(); n != -1 && n <= 0 {
+		return fasthttp.StatusContinue // there is none
 	}
-	names, err := url.PathUnescape(strings.TrimSuffix(rest, "/"))
-	if err != nil || names == "" || strings.Contains(names, "/") {
-		return "", false
+	s.cors(ctx)
+	s.refuse(ctx, bodyTooLarge())
+	if c := unwrap(ctx.Conn()); c != nil {
+		c.linger = true
 	}
-	return names, true
+	return fasthttp.StatusRequestEntityTooLarge
 }
 
 // cors sets the headers that every public response carries.
@@ -134,9 +121,9 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		r = &refusal{Status: 408, Type: "request_timeout", Title: "Request Timeout", Detail: "The request did not arrive in time."}
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		r = &refusal{Status: 413, Type: "payload_too_large", Title: "Payload Too Large", Detail: "A request to this server has no body."}
+		r = bodyTooLarge()
 	}
-	r.write(ctx, string(ctx.Method()), string(ctx.RequestURI()))
+	s.refuse(ctx, r)
 	ctx.SetConnectionClose()
 	// With TLS the deadline of the handshake is still there, and may be over.
 	_ = ctx.Conn().SetWriteDeadline(time.Now().Add(s.cfg.HeaderTimeout))

@@ -106,6 +106,7 @@ func (sh *shard) ownBatch(i uint32) (used int) {
 	if n == len(b.bytes) {
 		l.cursor, l.last = b.to, b.last
 		sh.srv.stats.gave(g.view, b, n, b.events, 1)
+		c.guest.log().add(b.events, 0)
 		sh.queue(i)
 		return n
 	}
@@ -119,6 +120,7 @@ func (sh *shard) ownBatch(i uint32) (used int) {
 		sh.pin(i, last, rest)
 	}
 	sh.srv.stats.gave(g.view, b, n, events, 1)
+	c.guest.log().add(events, 0)
 	return n
 }
 
@@ -137,6 +139,7 @@ func (sh *shard) put(i uint32, data []byte) (n int, ok bool) {
 			continue
 		}
 		if err != unix.EAGAIN {
+			c.guest.log().add(0, n)
 			sh.close(i, c.reasonOr(closedClient))
 			return n, false
 		}
@@ -150,6 +153,7 @@ func (sh *shard) put(i uint32, data []byte) (n int, ok bool) {
 		c.lag.taken += int64(n)
 	}
 	sh.srv.stats.writes.Inc()
+	c.guest.log().add(0, n)
 	return n, true
 }
 
@@ -189,6 +193,7 @@ func (sh *shard) begin(i uint32, w *want) {
 		return
 	}
 	sh.srv.stats.private(c.group.view, &s)
+	c.guest.log().add(s.events, 0)
 	l.want, l.cursor, l.last = nil, s.at.Seq, s.at
 	l.pend = s.private
 	sh.own(l, len(s.private))
@@ -249,11 +254,11 @@ func (sh *shard) blow(i uint32, reason closedReason) {
 // close ends a connection and gives back what it counted for.
 func (sh *shard) close(i uint32, reason closedReason) {
 	c := &sh.clients[i]
-	view := c.group.view
+	view, guest := c.group.view, c.guest
 	sh.poll.remove(int(c.fd))
 	unix.Close(int(c.fd))
 	sh.forget(i)
-	sh.srv.over(view, reason)
+	sh.srv.over(view, guest, reason)
 }
 
 // forget frees the place of a client whose descriptor is somebody else's now.

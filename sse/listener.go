@@ -1,11 +1,11 @@
 package sse
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -223,8 +223,9 @@ type conn struct {
 	sockets *atomic.Int64
 	stream  *view // counted as a connection of this stream, or nil
 	server  *Server
-	address netip.Prefix // of the place it has among those who catch up from Kafka
-	placed  atomic.Bool  // it has one
+	guest   *guest       // whom it is counted for, or nil
+	reason  closedReason // why its stream ends; "": the client
+	placed  atomic.Bool  // it has a place among those who catch up from Kafka
 	linger  bool         // the client may still be sending: a close at once would lose the answer
 	over    atomic.Bool
 
@@ -242,6 +243,9 @@ func (c *conn) Close() error {
 		return net.ErrClosed
 	}
 	c.leavePlace()
+	if c.stream == nil {
+		c.checkOut()
+	}
 	if c.linger {
 		go func() {
 			defer c.sockets.Add(-1)
@@ -256,7 +260,7 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.sockets.Add(-1)
 	if c.stream != nil {
-		c.server.leave(c.stream)
+		c.server.ended(c.stream, c.guest, cmp.Or(c.reason, closedClient))
 	}
 	return err
 }
@@ -275,6 +279,14 @@ func (c *conn) Write(b []byte) (n int, err error) {
 		if err == nil || m == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
+	}
+}
+
+// checkOut gives back what a request was counted for that got no stream.
+func (c *conn) checkOut() {
+	if c.guest != nil {
+		c.server.checkOut(c.guest)
+		c.guest = nil
 	}
 }
 

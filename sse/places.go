@@ -2,7 +2,6 @@ package sse
 
 import (
 	"math/rand/v2"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -51,37 +50,29 @@ func (p *places) leave(ip netip.Prefix) {
 	}
 }
 
-// addressOf is what counts as one address: a /64 of IPv6 (RFC 6177 gives a
-// site no less), one address of IPv4.
-func addressOf(c net.Conn) netip.Prefix {
-	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Prefix{}
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	prefix, _ := ip.Prefix(bits)
-	return prefix
-}
-
 // takePlace takes a place for a request that needs Kafka. The socket owns it.
 func (c *conn) takePlace(s *Server) refusedReason {
-	address := addressOf(c)
-	reason := s.places.take(address)
+	reason := s.places.take(c.network())
 	if reason == "" {
-		c.server, c.address = s, address
+		c.server = s
 		c.placed.Store(true)
 	}
 	return reason
 }
 
+// network is whom a place is counted for: the client's address where those are
+// counted at all.
+func (c *conn) network() netip.Prefix {
+	if c.guest == nil || c.guest.address == nil {
+		return netip.Prefix{}
+	}
+	return c.guest.address.prefix
+}
+
 // leavePlace gives it back, once.
 func (c *conn) leavePlace() {
 	if c.placed.Swap(false) {
-		c.server.places.leave(c.address)
+		c.server.places.leave(c.network())
 	}
 }
 

@@ -192,6 +192,7 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 			return werr
 		}
 		f.srv.stats.gavePrivate(f.view, len(f.out), c.events-given, c.given)
+		f.owner.guest.log().add(c.events-given, 0)
 		c.given = nil
 		switch {
 		case joined:

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,15 @@ type Config struct {
 	ReplayAge       time.Duration // how far back; 0: as far as Kafka has it
 	LimitAsResponse bool          // refuse for lack of room with 200 and an end, which EventSource survives
 
+	// Who may connect, how clients are told apart, and what is said of them.
+	Version          string         // for /_info
+	UI               bool           // there is a page, to which / leads
+	ConnectionsPerIP int            // streams at a time of one address, IPv6 by /64; 0: no limit
+	ConnectRatePerIP float64        // new ones per second, ten seconds' worth at once; 0: no limit
+	TrustedProxies   []netip.Prefix // peers whose ClientIPHeader is believed
+	ClientIPHeader   string         // the one header in which they name the client's address
+	AccessLog        bool           // one line at the end of a stream
+
 	Log     zerolog.Logger
 	Metrics *metrics.Set
 }
@@ -60,11 +70,13 @@ const drainShare = 0.8
 // Server serves streams. Serve runs it, Drain ends its clients, Close the rest.
 type Server struct {
 	// Set at construction.
-	cfg    Config
-	http   *fasthttp.Server
-	shards []*shard
-	stats  *stats
-	log    zerolog.Logger
+	cfg     Config
+	http    *fasthttp.Server
+	shards  []*shard
+	stats   *stats
+	log     zerolog.Logger
+	fixed   map[string]answerer // routes beside the streams, by path
+	queries map[string]answerer // what "/" answers, by query
 	// batchLimit is what one write may carry, bytes, unless one event is
 	// larger: a socket takes 98-131 KB with a send buffer of 64 KiB before the
 	// first ACK (measured), and a larger batch would be a short write for
@@ -83,6 +95,9 @@ type Server struct {
 	private     atomic.Int64 // followers catching up under their own ids
 	replaying   atomic.Int64 // of them those that read from Kafka
 	places      *places      // for those
+	addresses   addresses
+	proxies     proxies
+	access      *accessLog // nil: none
 	turns       turns
 
 	// adopting limits how many connections leave fasthttp at a time: each does
@@ -114,6 +129,7 @@ func New(cfg Config) (*Server, error) {
 	if s.cfg.Metrics == nil {
 		s.cfg.Metrics = metrics.NewSet()
 	}
+	s.fixed, s.queries = s.fixedRoutes(), s.rootQueries()
 	if s.cfg.rateWindow == 0 {
 		s.cfg.rateWindow = time.Minute
 	}
@@ -122,11 +138,16 @@ func New(cfg Config) (*Server, error) {
 	s.started = time.Now()
 	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
 	s.places = newPlaces(cfg.ReplayClients, cfg.ReplaysPerIP)
+	s.addresses = addresses{most: cfg.ConnectionsPerIP, rate: cfg.ConnectRatePerIP, known: make(map[netip.Prefix]*address)}
+	s.proxies = newProxies(cfg.TrustedProxies, cfg.ClientIPHeader)
 	s.stats = newStats(s, s.cfg.Metrics)
 	s.catalog.Store(&catalog{})
 	if err := s.SetStreams(cfg.Streams); err != nil {
 		s.cancel()
 		return nil, err
+	}
+	if cfg.AccessLog {
+		s.access = newAccessLog(cfg.Log)
 	}
 	s.shards = s.startShards()
 	s.http = &fasthttp.Server{
@@ -139,15 +160,18 @@ func New(cfg Config) (*Server, error) {
 		WriteTimeout:          cfg.HeaderTimeout,
 		IdleTimeout:           max(cfg.HeaderTimeout, time.Minute),
 		ReadBufferSize:        cfg.MaxRequestBytes,
-		MaxRequestBodySize:    1, // bytes; a stream takes no body
+		MaxRequestBodySize:    maxBody,
+		ExpectHandler:         s.expect,
 		ReduceMemoryUsage:     true,
 		MaxIdleWorkerDuration: 2 * time.Second, // a herd's goroutines are not kept
 		KeepHijackedConns:     true,
 		CloseOnShutdown:       true,
 		NoDefaultContentType:  true,
-		SecureErrorLogMessage: true,
-		Concurrency:           cfg.MaxConnections + refusals + 1,
-		Logger:                quietLogger{},
+		// A form would be taken apart, files of it written to disk.
+		DisablePreParseMultipartForm: true,
+		SecureErrorLogMessage:        true,
+		Concurrency:                  cfg.MaxConnections + refusals + 1,
+		Logger:                       quietLogger{},
 	}
 	return s, nil
 }
@@ -223,6 +247,9 @@ func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = s.http.ShutdownWithContext(ctx)
+	if s.access != nil {
+		s.access.close()
+	}
 }
 
 // background runs f in a goroutine that Close waits for. It reports false, and
@@ -260,8 +287,14 @@ func (s *Server) enter(v *view) bool {
 	return true
 }
 
-// leave takes back what enter counted, and lets go of the view.
-func (s *Server) leave(v *view) {
+// ended takes back what checkIn and enter counted for a stream that is over,
+// and lets go of its view.
+func (s *Server) ended(v *view, g *guest, reason closedReason) {
+	s.stats.closed(reason)
+	if visit := g.log(); visit != nil && !s.access.end(visit, reason) {
+		s.stats.leftOut.Inc()
+	}
+	s.checkOut(g)
 	for _, stream := range v.streams {
 		stream.connections.Add(-1)
 	}

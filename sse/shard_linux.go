@@ -56,6 +56,7 @@ type shard struct {
 type arrival struct {
 	fd     int
 	view   *view
+	guest  *guest
 	lane   lane
 	pend   []byte // bytes to be written before anything else
 	cursor uint64
@@ -270,6 +271,8 @@ func (sh *shard) round(g *group) (written int) {
 	for l, b := range batches {
 		if b != nil && len(b.bytes) > 0 {
 			written += sh.writeAll(g, lane(l), b)
+			g.given[l].events += int64(b.events)
+			g.given[l].bytes += int64(len(b.bytes))
 		}
 	}
 	g.turn++
@@ -329,6 +332,7 @@ func (sh *shard) shortWrite(w shortWrite, b *batch) {
 	n := max(w.n, 0)
 	rest, cursor, last, events := b.cut(c.lane, n)
 	sh.srv.stats.gave(c.group.view, b, n, events, 1)
+	c.guest.log().add(events, n)
 	if last == nil {
 		last = b.before
 	}

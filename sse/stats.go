@@ -39,6 +39,7 @@ type stats struct {
 	close       map[closedReason]*metrics.Counter
 	refuse      map[refusedReason]*metrics.Counter
 	followers   atomic.Int64
+	leftOut     *metrics.Counter // lines of the access log
 }
 
 // viewMetrics are the counters of one stream.
@@ -64,6 +65,7 @@ func newStats(s *Server, set *metrics.Set) *stats {
 		depth:       set.NewHistogram("ringcast_resume_depth_seconds"),
 		close:       make(map[closedReason]*metrics.Counter),
 		refuse:      make(map[refusedReason]*metrics.Counter),
+		leftOut:     set.NewCounter("ringcast_access_log_left_out_total"),
 	}
 	for _, r := range closedReasons {
 		st.close[r] = set.NewCounter(fmt.Sprintf("ringcast_connections_closed_total{reason=%q}", string(r)))
@@ -82,6 +84,7 @@ func newStats(s *Server, set *metrics.Set) *stats {
 	gauge("ringcast_pending_bytes", s.pending.Load)
 	gauge("ringcast_shard_lag_events", s.shardLag)
 	gauge("ringcast_sockets", s.sockets.Load)
+	gauge("ringcast_addresses", s.addresses.size)
 	gauge("ringcast_views", func() int64 { n, _ := s.composites.sizes(); return n })
 	gauge("ringcast_view_bytes", func() int64 { _, n := s.composites.sizes(); return n })
 	return st

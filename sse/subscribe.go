@@ -37,9 +37,18 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	if c == nil {
 		return badRequest("This connection cannot carry a stream.")
 	}
-	if s.draining() || s.connections.Load() >= int64(s.cfg.MaxConnections) {
-		return overloaded("This instance has no room for more connections.", refusedTotal)
+	c.server = s
+	r := s.checkIn(ctx, c)
+	if r != nil {
+		return r
 	}
+	entered := false
+	defer func() {
+		if !entered {
+			c.leavePlace()
+			c.checkOut()
+		}
+	}()
 	streams, r := s.find(names)
 	if r != nil {
 		return r
@@ -50,7 +59,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	} else if ok {
 		since = &ms
 	}
-	v, entered := s.viewOf(streams), false
+	v := s.viewOf(streams)
 	defer func() {
 		if !entered {
 			s.release(v)
@@ -60,17 +69,22 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	if sub.start, r = s.begin(ctx, v, since, sub.lane); r != nil {
 		return r
 	}
-	if w := sub.start.want; w != nil && (w.deep || w.parked != nil) && !sub.bare {
+	if w := sub.start.want; w != nil && (w.deep || w.parked != nil) {
 		if reason := c.takePlace(s); reason != "" {
 			return noPlace(reason)
 		}
 	}
 	if entered = s.enter(v); !entered {
-		c.leavePlace()
-		return overloaded("This instance has no room for more connections.", refusedTotal)
+		return full()
 	}
 	// From here the socket owns the counts, whoever closes it.
-	c.server, c.stream = s, v
+	c.stream = v
+	if visit := c.guest.log(); visit != nil {
+		visit.streams, visit.from = v.Name, sub.start.from
+		if !sub.bare {
+			visit.got.events = int64(sub.start.events)
+		}
+	}
 	sub.head = s.appendHead(nil, ctx, sub)
 	if !sub.bare {
 		s.stats.resumed(v, sub.start)
@@ -270,8 +284,8 @@ func (s *Server) adopt(nc net.Conn, sub *subscription) {
 	c := unwrap(nc)
 	defer func() {
 		if p := recover(); p != nil {
-			s.stats.closed(closedPanic)
 			s.logPanic("hand-over", p)
+			c.reason = closedPanic
 			c.Close()
 		}
 	}()

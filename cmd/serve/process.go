@@ -65,7 +65,7 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 	if err := p.open(); err != nil {
 		return nil, err
 	}
-	if err := p.connect(set); err != nil {
+	if err := p.connect(set, version); err != nil {
 		p.closeListeners()
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (p *Process) closeListeners() {
 }
 
 // connect makes the broker and the HTTP side.
-func (p *Process) connect(set *metrics.Set) error {
+func (p *Process) connect(set *metrics.Set, version string) error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
@@ -148,6 +148,8 @@ func (p *Process) connect(set *metrics.Set) error {
 		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, TLS: p.tls, LimitAsResponse: v.LimitResponse == conf.LimitStream,
 		History: History(p.broker), ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
 		ReplayRate: p.cfg.Replay.Rate, ReplayAge: p.cfg.Replay.MaxAge,
+		Version: version, UI: v.UI, ConnectionsPerIP: v.MaxConnectionsPerIP, ConnectRatePerIP: v.ConnectRatePerIP,
+		TrustedProxies: v.TrustedProxies, ClientIPHeader: v.ClientIPHeader, AccessLog: v.AccessLog,
 		ViewsMax: cmp.Or(p.cfg.Views.Max, -1), ViewBytes: orNever(p.cfg.Views.Bytes, math.MaxInt64), Log: p.log, Metrics: set,
 	})
 	if err != nil {
@@ -156,6 +158,7 @@ func (p *Process) connect(set *metrics.Set) error {
 	p.admin = &http.Server{
 		ReadHeaderTimeout: v.HeaderTimeout,
 		Handler: p.http.Admin(sse.AdminConfig{
+			Listen: v.AdminListen, Bound: p.adminListener.Addr(),
 			Metrics: set, Pprof: sse.Pprof(p.cfg.Admin.Pprof), Ready: p.ready, Streams: p.status,
 		}),
 	}

@@ -1,0 +1,128 @@
+package sse
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+)
+
+// answerer answers GET and HEAD of a route.
+type answerer func(s *Server, ctx *fasthttp.RequestCtx) *refusal
+
+// fixedRoutes are the routes beside the streams, by path as it is received.
+func (s *Server) fixedRoutes() map[string]answerer {
+	return map[string]answerer{
+		"/":              (*Server).root,
+		"/robots.txt":    (*Server).robots,
+		"/_info":         (*Server).info,
+		"/_info/name":    (*Server).infoName,
+		"/_info/version": (*Server).infoVersion,
+	}
+}
+
+// rootQueries are what "/" answers by the name of a query parameter.
+func (s *Server) rootQueries() map[string]answerer {
+	return map[string]answerer{}
+}
+
+// route finds what a request asks for, and answers it unless it is refused.
+func (s *Server) route(ctx *fasthttp.RequestCtx) *refusal {
+	method := string(ctx.Method())
+	path := string(ctx.URI().PathOriginal())
+	answer := s.fixed[path]
+	names, isStream, badEscape := "", false, false
+	if answer == nil {
+		names, isStream, badEscape = s.streamPath(path)
+	}
+	switch {
+	case method == fasthttp.MethodOptions:
+		ctx.Response.Header.Set("access-control-allow-methods", methods)
+		ctx.Response.Header.Set("access-control-max-age", corsMaxAge)
+		ctx.Response.Header.Set("allow", methods)
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return nil
+	case badEscape:
+		return badRequest("The path has a percent sign without two hexadecimal digits behind it.")
+	case answer == nil && !isStream:
+		return notFound()
+	case method != fasthttp.MethodGet && method != fasthttp.MethodHead:
+		return methodNotAllowed()
+	case len(ctx.Request.Body()) > 0:
+		return bodyTooLarge()
+	case isStream:
+		return s.subscribe(ctx, names)
+	}
+	return answer(s, ctx)
+}
+
+// streamPath returns the stream names of a path below the base path, decoded.
+func (s *Server) streamPath(path string) (names string, ok, badEscape bool) {
+	rest, ok := strings.CutPrefix(path, s.cfg.BasePath+"/")
+	if !ok {
+		return "", false, false
+	}
+	names, err := url.PathUnescape(strings.TrimSuffix(rest, "/"))
+	if err != nil {
+		return "", false, true
+	}
+	return names, names != "" && !strings.Contains(names, "/"), false
+}
+
+// pagePath is where the page is: beside the streams.
+func (s *Server) pagePath() string { return strings.TrimSuffix(path.Dir(s.cfg.BasePath), "/") + "/ui/" }
+
+// root answers "/": what its query names, or the way to the page or the
+// documentation.
+func (s *Server) root(ctx *fasthttp.RequestCtx) *refusal {
+	for name, answer := range s.queries {
+		if ctx.QueryArgs().Has(name) {
+			return answer(s, ctx)
+		}
+	}
+	to := "/?doc"
+	if s.cfg.UI {
+		to = s.pagePath()
+	} else if ctx.QueryArgs().Has("doc") {
+		return notFound() // not to itself
+	}
+	ctx.Response.Header.Set("location", to)
+	ctx.SetStatusCode(fasthttp.StatusSeeOther)
+	return nil
+}
+
+// robots keeps crawlers from streams that never end.
+func (s *Server) robots(ctx *fasthttp.RequestCtx) *refusal {
+	ctx.Response.Header.Set("content-type", "text/plain; charset=utf-8")
+	ctx.SetBodyString("User-agent: *\nDisallow: /\n")
+	return nil
+}
+
+// What /_info says, besides the version.
+const (
+	infoName        = "ringcast"
+	infoDescription = "Kafka topics as Server-Sent Events"
+	infoHome        = "https://github.com/ringcast/ringcast"
+)
+
+func (s *Server) info(ctx *fasthttp.RequestCtx) *refusal {
+	return answerJSON(ctx, struct {
+		Name        string `json:"name"`
+		Version     string `json:"version"`
+		Description string `json:"description"`
+		Home        string `json:"home"`
+	}{infoName, s.cfg.Version, infoDescription, infoHome})
+}
+
+func (s *Server) infoName(ctx *fasthttp.RequestCtx) *refusal {
+	return answerJSON(ctx, struct {
+		Name string `json:"name"`
+	}{infoName})
+}
+
+func (s *Server) infoVersion(ctx *fasthttp.RequestCtx) *refusal {
+	return answerJSON(ctx, struct {
+		Version string `json:"version"`
+	}{s.cfg.Version})
+}
