@@ -72,8 +72,7 @@ func (t *addresses) enter(p netip.Prefix, now time.Time) (a *address, reason ref
 		}
 	}()
 	if t.rate > 0 {
-		a.tokens = min(t.burst(), a.tokens+t.rate*max(0, now.Sub(a.at).Seconds()))
-		a.at = now
+		t.fillLocked(a, now)
 		if a.tokens < 1 {
 			return a, refusedRate, time.Duration((1 - a.tokens) / t.rate * float64(time.Second))
 		}
@@ -101,11 +100,18 @@ func (t *addresses) restLocked(a *address, now time.Time) {
 		delete(t.known, a.prefix)
 		return
 	}
-	a.tokens = min(t.burst(), a.tokens+t.rate*max(0, now.Sub(a.at).Seconds()))
-	a.at = now
+	t.fillLocked(a, now)
 	a.rests = t.resting.PushBack(a)
 	if t.resting.Len() > maxResting {
 		t.dropLocked(t.resting.Front())
+	}
+}
+
+// fillLocked adds to a bucket what has come since it was looked at.
+func (t *addresses) fillLocked(a *address, now time.Time) {
+	if d := now.Sub(a.at); d > 0 {
+		a.tokens = min(t.burst(), a.tokens+t.rate*d.Seconds())
+		a.at = now
 	}
 }
 

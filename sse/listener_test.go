@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 // A socket beyond every bound gets an answer that it can read, and those that
@@ -38,7 +40,7 @@ func TestAcceptedSocketsAreBounded(t *testing.T) {
 func TestCountsAreExact(t *testing.T) {
 	bothPaths(t, func(t *testing.T, change func(*Config)) {
 		p := newPublisher(100, 1)
-		s, addr := serve(t, p, change)
+		s, addr := serve(t, p, func(c *Config) { change(c); c.Log = zerolog.Nop() })
 		const request = "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n"
 		greeted := func(t *testing.T) *net.TCPConn {
 			c := dial(t, addr, request)
@@ -54,7 +56,7 @@ func TestCountsAreExact(t *testing.T) {
 					leave(t)
 				}
 				until(t, "all are gone", func() bool {
-					return s.sockets.Load() == 0 && s.Connections() == 0 && s.catalog.Load().views[0].connections.Load() == 0 &&
+					return s.sockets.Load() == 0 && s.Connections() == 0 && s.open() == 0 && s.catalog.Load().views[0].connections.Load() == 0 &&
 						closedFor(t, s, closedClient) == metric(t, s, `ringcast_connections_total{stream="s"}`)
 				})
 			})
@@ -79,6 +81,20 @@ func TestCountsAreExact(t *testing.T) {
 		f("HEAD", func(t *testing.T) { answer(t, addr, "HEAD /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n") })
 		f("refused", func(t *testing.T) {
 			answer(t, addr, "GET /v2/stream/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		})
+		f("malformed", func(t *testing.T) { answer(t, addr, "GET /v2/stream/s HTTP/1.1\r\n\r\n") })
+		f("panic", func(t *testing.T) {
+			p.set(func(p *publisher) { p.ask = func() { panic("a test") } })
+			answer(t, addr, request)
+			p.set(func(p *publisher) { p.ask = nil })
+		})
+		f("reset while it is answered", func(t *testing.T) {
+			reset := make(chan struct{})
+			p.set(func(p *publisher) { p.ask = func() { <-reset } })
+			c := dial(t, addr, request)
+			_ = c.SetLinger(0)
+			c.Close()
+			close(reset)
 		})
 	})
 }
@@ -135,4 +151,14 @@ func TestChurnLeavesNothing(t *testing.T) {
 		return s.Connections() == 0 && s.sockets.Load() == 0 && closedFor(t, s, closedClient) == metric(t, s, `ringcast_connections_total{stream="s"}`)
 	})
 	until(t, "no shard has one", func() bool { serving, waiting := s.shardClients(); return serving == 0 && waiting == 0 })
+}
+
+// open is how many connections all addresses have together.
+func (s *Server) open() (n int) {
+	s.addresses.mu.Lock()
+	defer s.addresses.mu.Unlock()
+	for _, a := range s.addresses.known {
+		n += a.open
+	}
+	return n
 }

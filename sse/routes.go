@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"bytes"
 	"net/url"
 	"path"
 	"strings"
@@ -37,6 +38,9 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) *refusal {
 		names, isStream, badEscape = s.streamPath(path)
 	}
 	switch {
+	case !bytes.HasPrefix(ctx.Request.Header.Protocol(), []byte("HTTP/1.")):
+		ctx.SetConnectionClose()
+		return badRequest("This server speaks HTTP/1.1 and HTTP/1.0.")
 	case method == fasthttp.MethodOptions:
 		ctx.Response.Header.Set("access-control-allow-methods", methods)
 		ctx.Response.Header.Set("access-control-max-age", corsMaxAge)
@@ -52,6 +56,9 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) *refusal {
 	case len(ctx.Request.Body()) > 0:
 		return bodyTooLarge()
 	case isStream:
+		if ctx.IsHead() {
+			ctx.SetConnectionClose() // also when it is refused
+		}
 		return s.subscribe(ctx, names)
 	}
 	return answer(s, ctx)

@@ -39,7 +39,7 @@ func testConfig(p *publisher) Config {
 		Streams:  []Stream{{Name: "s", Aliases: []string{"alias"}, Topics: []string{"t"}, ID: p.form, Ring: p.ring, Source: p}},
 		BasePath: "/v2/stream", MaxConnections: 4000, Heartbeat: 15 * time.Second, SlowClientTimeout: time.Minute,
 		MinRate: 4096, PendingBytes: 64 << 20, MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10, HeaderTimeout: 10 * time.Second,
-		CORSOrigins: []string{"*"}, Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Metrics: metrics.NewSet(),
+		ConnectionsPerIP: 1 << 20, ConnectRatePerIP: 1 << 20, CORSOrigins: []string{"*"}, Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Metrics: metrics.NewSet(),
 	}
 }
 
@@ -67,6 +67,9 @@ func serve(t testing.TB, p *publisher, change func(*Config)) (*Server, string) {
 		}
 		if s.Connections() != 0 || s.sockets.Load() != 0 && !settles(func() bool { return s.sockets.Load() == 0 }) {
 			t.Errorf("after Close: %d connections, %d sockets", s.Connections(), s.sockets.Load())
+		}
+		if n := s.open(); n != 0 && !settles(func() bool { return s.open() == 0 }) {
+			t.Errorf("after Close: %d connections of addresses", n)
 		}
 		if n := s.pending.Load(); n != 0 {
 			t.Errorf("after Close: %d pending bytes", n)
