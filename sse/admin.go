@@ -78,10 +78,11 @@ func (s *Server) Admin(cfg AdminConfig) http.Handler {
 		mux.HandleFunc("/debug/pprof/symbol", guard(pprof.Symbol))
 		mux.HandleFunc("/debug/pprof/trace", guard(pprof.Trace))
 	}
-	return guardHost(cfg.Listen, cfg.Bound, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	guarded := guardHost(cfg.Listen, cfg.Bound, mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("x-content-type-options", "nosniff")
-		mux.ServeHTTP(w, r)
-	}))
+		guarded.ServeHTTP(w, r)
+	})
 }
 
 // healthTime is how long a shard may take for one turn of its loop before the

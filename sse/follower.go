@@ -198,6 +198,7 @@ func (f *follower) shared() error {
 		if b == nil {
 			return errAgain
 		}
+		f.owner.guest.log().add(b.events, 0)
 		f.reader.writing.Store(true)
 		err := f.write(b.bytes)
 		f.reader.writing.Store(false)
@@ -205,7 +206,6 @@ func (f *follower) shared() error {
 			return err
 		}
 		f.at = b.last
-		f.owner.guest.log().add(b.events, 0)
 		f.srv.stats.wrote(f.view, b, 1, 1, time.Now())
 	}
 }

@@ -188,11 +188,11 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 			}
 			taken = f.tryWrite(f.out)
 		})
+		f.owner.guest.log().add(c.events-given, 0)
 		if werr := f.written(taken, f.out[taken:]); werr != nil {
 			return werr
 		}
 		f.srv.stats.gavePrivate(f.view, len(f.out), c.events-given, c.given)
-		f.owner.guest.log().add(c.events-given, 0)
 		c.given = nil
 		switch {
 		case joined:
