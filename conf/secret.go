@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Secret is a value that is never printed: every way to print, log or encode it
@@ -15,6 +16,21 @@ type Secret struct {
 
 // Reveal returns the secret itself, for the one place that needs it.
 func (s Secret) Reveal() string { return s.value }
+
+// File returns the path of the file that holds the secret, "" where it is from
+// the environment.
+func (s Secret) File() string {
+	if !s.file {
+		return ""
+	}
+	return s.from
+}
+
+// SecretText is what a file says of a secret: all of it, without one line break
+// at its end.
+func SecretText(data []byte) string {
+	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+}
 
 // IsZero reports whether no secret is configured.
 func (s Secret) IsZero() bool { return s.from == "" }

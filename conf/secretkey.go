@@ -66,7 +66,7 @@ func setFromFile(at place, in any, p *Secret) {
 	if !ok {
 		return
 	}
-	v := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	v := SecretText(data)
 	if v == "" {
 		at.wrong(path, "is empty", "a file that holds the secret")
 		return

@@ -58,6 +58,9 @@ func (l *loader) required(value string, key ...string) {
 	}
 }
 
+// leastSecret is what the key of HS256 should have, bytes (RFC 7518, section 3.2).
+const leastSecret = 32
+
 func (l *loader) checkAuth() {
 	a := l.cfg.Auth
 	for i := range l.cfg.Streams {
@@ -84,6 +87,9 @@ func (l *loader) checkAuth() {
 		l.at(set[1]...).fail(fmt.Sprintf("is set besides %s, %s", keyName(set[0]), allowed))
 	case len(set) == 1 && l.good(sources...) && a.JWKSFile == "" && a.KeyFile == "" && a.Secret.IsZero():
 		l.at(set[0]...).fail("is empty, " + allowed)
+	}
+	if s := a.Secret.Reveal(); s != "" && len(s) < leastSecret {
+		l.warn("the secret of [auth] has %d bytes, an HMAC key should have at least %d: shorter ones can be guessed", len(s), leastSecret)
 	}
 	if a.Cookie != "" && slices.Contains(l.cfg.Server.CORSOrigins, "*") {
 		at := l.at("server", "cors_origin")

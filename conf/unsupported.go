@@ -17,11 +17,9 @@ type refused struct {
 // have its default, such a table may not be there at all. "*" stands for any
 // one part of a key.
 var unsupported = []refused{
-	{key: "auth", table: true},
 	{key: "kafka.rack"},
 	{key: "kafka.tls", table: true},
 	{key: "kafka.sasl", table: true},
-	{key: "streams.*.access"},
 }
 
 // refuseUnsupported reports what is in the file and in the table above.

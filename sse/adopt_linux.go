@@ -33,7 +33,7 @@ func (s *Server) toShard(c *conn, sub *subscription) bool {
 		return true
 	}
 	_ = tcp.Close()
-	a := arrival{fd: fd, view: sub.view, guest: c.guest, lane: sub.lane, pend: sub.head, want: sub.start.want, bare: sub.bare, born: time.Now()}
+	a := arrival{fd: fd, view: sub.view, guest: c.guest, lane: sub.lane, pend: sub.head, want: sub.start.want, bare: sub.bare, born: time.Now(), expires: sub.expires}
 	if at := sub.start.at; at != nil {
 		a.cursor, a.last = at.Seq, at
 	}
@@ -175,7 +175,7 @@ func (sh *shard) adopt(a arrival) {
 	g := sh.group(a.view)
 	i := sh.place()
 	c := &sh.clients[i]
-	*c = client{fd: int32(a.fd), gen: c.gen, group: g, guest: a.guest, lane: a.lane, queued: c.queued, wrote: sh.tick, born: s.ticks(a.born),
+	*c = client{fd: int32(a.fd), gen: c.gen, group: g, guest: a.guest, lane: a.lane, queued: c.queued, wrote: sh.tick, born: s.ticks(a.born), expires: a.expires,
 		lag: &lagging{pend: a.pend, cursor: a.cursor, last: a.last, want: a.want, since: sh.tick, window: sh.tick}}
 	if err := sh.poll.add(a.fd, i, c.gen); err != nil {
 		s.drop(a, closedError)
@@ -193,6 +193,9 @@ func (sh *shard) adopt(a arrival) {
 	first := sh.tick + s.tickCount(time.Second)
 	if age := s.ageTicks(i, c.gen); age > 0 {
 		first = min(first, c.born+age)
+	}
+	if c.expires != 0 {
+		first = min(first, sh.lookExpiry(i))
 	}
 	sh.due(i, first)
 	switch {
@@ -304,7 +307,7 @@ func (sh *shard) tryStart(i uint32) {
 // toFollower gives a waiting client a goroutine of its own.
 func (sh *shard) toFollower(i uint32) {
 	c := &sh.clients[i]
-	v, ln, w, born, guest := c.group.view, c.lane, c.lag.want, c.born, c.guest
+	v, ln, w, born, expires, guest := c.group.view, c.lane, c.lag.want, c.born, c.expires, c.guest
 	sh.poll.remove(int(c.fd))
 	file := os.NewFile(uintptr(c.fd), "")
 	nc, err := net.FileConn(file)
@@ -316,12 +319,12 @@ func (sh *shard) toFollower(i uint32) {
 		return
 	}
 	cc := &conn{Conn: nc, sockets: &s.sockets, stream: v, server: s, guest: guest}
-	s.launch(&follower{srv: s, conn: nc, owner: cc, view: v, lane: ln, want: w, born: s.started.Add(time.Duration(born) * s.unit), promote: true}, false)
+	s.launch(&follower{srv: s, conn: nc, owner: cc, view: v, lane: ln, want: w, born: s.started.Add(time.Duration(born) * s.unit), expires: expires, promote: true}, false)
 }
 
 // promote moves a follower's connection to a shard, where it goes on behind at.
 // It reports false, and has done nothing, where that cannot be.
-func (s *Server) promote(owner *conn, v *view, ln lane, at *ringbuf.Entry, born time.Time) bool {
+func (s *Server) promote(owner *conn, v *view, ln lane, at *ringbuf.Entry, born time.Time, expires uint32) bool {
 	tcp, ok := owner.Conn.(*net.TCPConn)
 	if !ok || len(s.shards) == 0 {
 		return false
@@ -335,7 +338,7 @@ func (s *Server) promote(owner *conn, v *view, ln lane, at *ringbuf.Entry, born 
 		return true
 	}
 	_ = tcp.Close()
-	s.send(arrival{fd: fd, view: v, guest: owner.guest, lane: ln, cursor: at.Seq, last: at, born: born})
+	s.send(arrival{fd: fd, view: v, guest: owner.guest, lane: ln, cursor: at.Seq, last: at, born: born, expires: expires})
 	return true
 }
 

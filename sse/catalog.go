@@ -33,6 +33,9 @@ func (s *Server) SetStreams(list []Stream) error {
 			fresh = append(fresh, v)
 		}
 		delete(gone, st.Ring)
+		if st.Token && s.cfg.Auth == nil {
+			return fmt.Errorf("stream %q needs tokens, and nothing checks them", st.Name)
+		}
 		now.views = append(now.views, v)
 		for _, name := range append([]string{st.Name}, st.Aliases...) {
 			if now.byName[name] != nil {

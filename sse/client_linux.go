@@ -29,8 +29,10 @@ type client struct {
 	wrote uint32   // tick at which bytes were taken last
 	born  uint32   // tick of adoption
 	look  uint32   // tick at which the wheel looks at it
-	state state
-	lane  lane
+	// expires is the end of the client's token, Unix seconds; 0: none.
+	expires uint32
+	state   state
+	lane    lane
 	// blocked: the socket takes nothing; epoll will tell when it does.
 	blocked bool
 	queued  bool // in the shard's ready list

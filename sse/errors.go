@@ -20,6 +20,8 @@ type refusal struct {
 	RetryAfter time.Duration // and up to half as much again; 0: no header
 	Allow      string        // for 405
 
+	authenticate string // WWW-Authenticate, for 401
+
 	reason refusedReason // counted when not empty
 }
 
@@ -167,6 +169,9 @@ func (r *refusal) write(ctx *fasthttp.RequestCtx, method, uri string) {
 	ctx.Response.Header.Set("cache-control", "no-store")
 	if r.RetryAfter > 0 {
 		ctx.Response.Header.Set("retry-after", strconv.Itoa(int((r.RetryAfter+rand.N(r.RetryAfter/2))/time.Second)))
+	}
+	if r.authenticate != "" {
+		ctx.Response.Header.Set("www-authenticate", r.authenticate)
 	}
 	if r.Allow != "" {
 		ctx.Response.Header.Set("allow", r.Allow)

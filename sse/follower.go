@@ -27,7 +27,8 @@ type follower struct {
 	at      *ringbuf.Entry // the last entry given
 	reader  reader         // how far it has come in the shared bytes
 	born    time.Time
-	promote bool // to a shard, once it has caught up
+	expires uint32 // end of the client's token, Unix seconds; 0: none
+	promote bool   // to a shard, once it has caught up
 
 	wake      chan struct{} // the ring moved, or something else did
 	gone      chan struct{} // closed by the reader when the client has gone
@@ -53,7 +54,7 @@ func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
 		owner.patience.Store(int64(s.cfg.SlowClientTimeout))
 	}
 	s.launch(&follower{srv: s, conn: nc, owner: owner, view: sub.view, lane: sub.lane, head: sub.head, want: sub.start.want, at: sub.start.at,
-		born: time.Now(), promote: s.hasShardFor(owner)}, sub.bare)
+		born: time.Now(), expires: sub.expires, promote: s.hasShardFor(owner)}, sub.bare)
 }
 
 // launch starts a follower. bare: nothing follows its head.
@@ -85,6 +86,7 @@ var (
 	errDrain   = errors.New("draining")
 	errAge     = errors.New("connection is old enough")
 	errRemoved = errors.New("stream is no longer served")
+	errToken   = errors.New("token has expired")
 	errSlow    = errors.New("client is too slow")
 	errBlocked = errors.New("client took nothing for too long")
 	errStopped = errors.New("server has stopped")
@@ -120,7 +122,7 @@ func (f *follower) run(bare bool) closedReason {
 		case <-f.gone:
 			err = errGone
 		default:
-			if s.promote(f.owner, f.view, f.lane, f.at, f.born) {
+			if s.promote(f.owner, f.view, f.lane, f.at, f.born, f.expires) {
 				return closedClient // not counted: the socket is not ours any more
 			}
 			// No descriptor for the move: it stays.
@@ -224,7 +226,7 @@ func (f *follower) wait(ask <-chan time.Time) (asked bool, _ error) {
 		case <-ask:
 			return true, nil
 		case <-f.heartbeat.C:
-			if err := f.write(heartbeats[f.lane]); err != nil {
+			if err := f.beats(); err != nil {
 				return false, err
 			}
 		case <-drain:
@@ -261,7 +263,7 @@ func (f *follower) pause(d time.Duration) error {
 func (f *follower) tick() error {
 	select {
 	case <-f.heartbeat.C:
-		return f.write(heartbeats[f.lane])
+		return f.beats()
 	default:
 		return f.due()
 	}
@@ -269,6 +271,9 @@ func (f *follower) tick() error {
 
 // due returns a reason to end that has come while there was data to write.
 func (f *follower) due() error {
+	if f.expired() {
+		return errToken
+	}
 	select {
 	case <-f.drain:
 		return errDrain
@@ -326,14 +331,32 @@ func (f *follower) written(taken int, b []byte) error {
 	return f.due()
 }
 
+// beat is how long the client may hear nothing. The end of its token comes
+// first where it is sooner, so that it needs no timer of its own.
 func (f *follower) beat() time.Duration {
 	d := f.srv.cfg.Heartbeat
-	return d - rand.N(d/5+1)
+	d -= rand.N(d/5 + 1)
+	if f.expires != 0 {
+		d = max(0, min(d, time.Until(time.Unix(int64(f.expires), 0))))
+	}
+	return d
+}
+
+// beats does what the timer of beat is for.
+func (f *follower) beats() error {
+	if f.expired() {
+		return errToken
+	}
+	return f.write(heartbeats[f.lane])
+}
+
+func (f *follower) expired() bool {
+	return f.expires != 0 && time.Now().Unix() >= int64(f.expires)
 }
 
 // finish ends the connection: cleanly where the client can still be told.
 func (f *follower) finish(err error, bare bool) closedReason {
-	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errRemoved: closedRemoved, errSlow: closedSlow, errBlocked: closedBlocked, errRefused: closedError}
+	reasons := map[error]closedReason{errDrain: closedDrain, errStopped: closedDrain, errAge: closedAge, errToken: closedToken, errRemoved: closedRemoved, errSlow: closedSlow, errBlocked: closedBlocked, errRefused: closedError}
 	reason, ok := reasons[err]
 	if !ok {
 		reason = closedClient
@@ -378,6 +401,8 @@ func (s *Server) ending(l lane, reason closedReason) (b []byte) {
 			b = l.appendBody(b, frame.Closing(nil, s.retry(s.drainTime/2), frame.Drain))
 		case closedAge:
 			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Age))
+		case closedToken:
+			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Token))
 		case closedSlow:
 			b = l.appendBody(b, frame.Closing(nil, s.retry(0), frame.Slow))
 		case closedRemoved:

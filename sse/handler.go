@@ -33,7 +33,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			ctx.ResetUserValues()
 			ctx.Response.Reset()
 			s.cors(ctx)
-			internalError().write(ctx, string(ctx.Method()), string(ctx.RequestURI()))
+			internalError().write(ctx, string(ctx.Method()), s.uri(ctx))
 			ctx.SetConnectionClose()
 		}
 	}()
@@ -59,7 +59,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
 	if s.cfg.LimitAsResponse && r.limits() {
 		r.writeStream(ctx)
 	} else {
-		r.write(ctx, string(ctx.Method()), string(ctx.RequestURI()))
+		r.write(ctx, string(ctx.Method()), s.uri(ctx))
 	}
 	ctx.Response.SkipBody = ctx.IsHead()
 }
@@ -91,7 +91,14 @@ func (s *Server) cors(ctx *fasthttp.RequestCtx) {
 	if s.cfg.CORSOrigins[0] != "*" {
 		h.Set("vary", "Origin")
 	}
-	h.Set("access-control-allow-headers", corsHeaders)
+	allowed := corsHeaders
+	if s.cfg.Auth != nil {
+		allowed += ", authorization"
+		if s.cfg.Auth.Cookie != "" {
+			h.Set("access-control-allow-credentials", "true")
+		}
+	}
+	h.Set("access-control-allow-headers", allowed)
 	h.Set("access-control-expose-headers", corsExpose)
 }
 

@@ -38,6 +38,7 @@ type Config struct {
 	HeaderTimeout     time.Duration
 	CORSOrigins       []string      // empty: no header; {"*"}; or a list
 	TLS               *tls.Config   // nil: plain HTTP
+	Auth              *Auth         // nil: no stream needs a token
 	Shards            int           // 0: one per processor; tests may want another number
 	rateWindow        time.Duration // over which MinRate is averaged; 0: a minute
 	writePatience     time.Duration // of a pump with a follower that writes; 0: the constant

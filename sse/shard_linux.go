@@ -30,6 +30,7 @@ type shard struct {
 	short   []shortWrite
 	pins    map[*ringbuf.Entry]*pin
 	beats   beats
+	expiry  expiry
 	tick    uint32 // the time in ticks, moves with every turn of the loop
 	now     time.Time
 	count   [stateClosing + 1]int64
@@ -64,6 +65,8 @@ type arrival struct {
 	want   *want
 	bare   bool // nothing follows pend
 	born   time.Time
+
+	expires uint32 // end of the token, Unix seconds; 0: none
 }
 
 // shortWrite is a client that took only n bytes of a batch.
@@ -110,6 +113,7 @@ func (sh *shard) reset() (err error) {
 	sh.groups = make(map[*view]*group)
 	sh.pins = make(map[*ringbuf.Entry]*pin)
 	sh.beats = beats{at: sh.tick}
+	sh.expiry = expiry{}
 	sh.count = [stateClosing + 1]int64{}
 	sh.drainer = nil
 	sh.poll, err = newPoller()
@@ -169,6 +173,8 @@ func (sh *shard) loop() {
 			drain = sh.drainer.tick()
 		case <-drain:
 			drain = sh.drainer.tick()
+		case <-sh.expiry.due:
+			sh.expire()
 		case <-sh.srv.ctx.Done():
 			return
 		}

@@ -17,7 +17,7 @@ func (s *Server) stopShards() {}
 
 func (s *Server) toShard(*conn, *subscription) bool { return false }
 
-func (s *Server) promote(*conn, *view, lane, *ringbuf.Entry, time.Time) bool { return false }
+func (s *Server) promote(*conn, *view, lane, *ringbuf.Entry, time.Time, uint32) bool { return false }
 
 func (s *Server) hasShardFor(*conn) bool { return false }
 

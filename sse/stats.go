@@ -22,12 +22,13 @@ const (
 	closedSlow    closedReason = "slow"    // below min_rate, or out of the ring
 	closedBlocked closedReason = "blocked" // took no byte for slow_client_timeout
 	closedPending closedReason = "pending" // pending_bytes were full
+	closedToken   closedReason = "token"   // the client's token has expired
 	closedRemoved closedReason = "removed" // the stream is no longer served
 	closedError   closedReason = "error"
 	closedPanic   closedReason = "panic"
 )
 
-var closedReasons = []closedReason{closedClient, closedDrain, closedAge, closedSlow, closedBlocked, closedPending, "token", closedRemoved, closedError, closedPanic}
+var closedReasons = []closedReason{closedClient, closedDrain, closedAge, closedSlow, closedBlocked, closedPending, closedToken, closedRemoved, closedError, closedPanic}
 
 // stats are the server's own metrics (CONFIG.md). What is counted per delivery
 // is counted once per round and view.

@@ -28,6 +28,8 @@ type subscription struct {
 	start start
 	head  []byte // status line, header and greeting
 	bare  bool   // HEAD: nothing behind the header
+
+	expires uint32 // end of the token, Unix seconds; 0: none
 }
 
 // subscribe checks a request for streams in the order of PROTOCOL.md section 2
@@ -53,6 +55,10 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 	if r != nil {
 		return r
 	}
+	expires, r := s.authorise(ctx, streams)
+	if r != nil {
+		return r
+	}
 	var since *int64
 	if ms, ok, err := position.ParseSince(string(ctx.QueryArgs().Peek("since"))); err != nil {
 		return badSince(err.Error())
@@ -65,7 +71,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 			s.release(v)
 		}
 	}()
-	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead()}
+	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead(), expires: expires}
 	if sub.start, r = s.begin(ctx, v, since, sub.lane); r != nil {
 		return r
 	}
@@ -250,7 +256,7 @@ func (s *Server) appendHead(dst []byte, ctx *fasthttp.RequestCtx, sub *subscript
 	if sub.lane&laneBare == 0 {
 		dst = append(dst, "transfer-encoding: chunked\r\n"...)
 	}
-	for _, name := range []string{"x-content-type-options", "access-control-allow-origin", "vary", "access-control-allow-headers", "access-control-expose-headers"} {
+	for _, name := range []string{"x-content-type-options", "access-control-allow-origin", "access-control-allow-credentials", "vary", "access-control-allow-headers", "access-control-expose-headers"} {
 		if value := ctx.Response.Header.Peek(name); len(value) > 0 {
 			dst = append(dst, name...)
 			dst = append(dst, ": "...)

@@ -33,6 +33,7 @@ type Stream struct {
 	Topics  []string // what the stream is configured with
 	ID      position.Form
 	Format  frame.Format
+	Token   bool // only for who has a token that covers it
 	Ring    *ringbuf.Ring
 	Source  Source
 }

@@ -118,6 +118,9 @@ func (sh *shard) look(i uint32) (next uint32) {
 		}
 		next = min(next, c.born+age)
 	}
+	if c.expires != 0 {
+		next = min(next, sh.lookExpiry(i))
+	}
 	return next
 }
 

@@ -141,6 +141,9 @@ func (p *Process) loadFiles() error {
 			return err
 		}
 	}
+	if a := p.cfg.Auth; a != nil {
+		return p.loadKeys(a)
+	}
 	return nil
 }
 
@@ -155,6 +158,10 @@ func VerifyFiles(cfg *conf.Config) (bad []conf.FileError) {
 	}
 	if t := cfg.Server.TLS; t != nil && t.Cert != "" && t.Key != "" {
 		_, files := serverTLS(t)
+		check(files)
+	}
+	if a := cfg.Auth; a != nil && (a.JWKSFile != "" || a.KeyFile != "" || a.Secret.File() != "") {
+		_, files, _ := tokenCheck(a)
 		check(files)
 	}
 	return bad

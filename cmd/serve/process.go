@@ -42,6 +42,7 @@ type Process struct {
 
 	files    fileSet     // certificates and keys
 	tls      *tls.Config // of the public listener, or nil
+	auth     *sse.Auth   // nil: every stream is public
 	draining atomic.Bool
 	stopped  context.CancelFunc // of the broker
 	ended    chan struct{}      // closed when the broker has ended
@@ -145,7 +146,7 @@ func (p *Process) connect(set *metrics.Set, version string) error {
 		Streams: served(streams), BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
 		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
 		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
-		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, TLS: p.tls, LimitAsResponse: v.LimitResponse == conf.LimitStream,
+		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, TLS: p.tls, Auth: p.auth, LimitAsResponse: v.LimitResponse == conf.LimitStream,
 		History: History(p.broker), ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
 		ReplayRate: p.cfg.Replay.Rate, ReplayAge: p.cfg.Replay.MaxAge,
 		Version: version, UI: v.UI, ConnectionsPerIP: v.MaxConnectionsPerIP, ConnectRatePerIP: v.ConnectRatePerIP,

@@ -44,18 +44,19 @@ func (s *stream) reading() broker.StreamConfig {
 func served(streams []*stream) (list []sse.Stream) {
 	for _, s := range streams {
 		list = append(list, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID),
-			Format: frame.Format(s.Format), Ring: s.ring, Source: s.source})
+			Format: frame.Format(s.Format), Token: s.Access == conf.AccessToken, Ring: s.ring, Source: s.source})
 	}
 	return list
 }
 
-// sameEvents reports whether the events of two configurations of a stream are
-// the same, so that its ring and its clients can stay.
-func sameEvents(a, b *conf.Stream) bool {
-	return slices.Equal(a.Topics, b.Topics) && a.Format == b.Format && a.Annotate == b.Annotate && a.ID == b.ID && a.MaxEvent == b.MaxEvent
+// sameStream reports whether two configurations of a stream give the same events
+// to the same clients, so that its ring and they can stay.
+func sameStream(a, b *conf.Stream) bool {
+	return slices.Equal(a.Topics, b.Topics) && a.Format == b.Format && a.Annotate == b.Annotate && a.ID == b.ID && a.MaxEvent == b.MaxEvent &&
+		a.Access == b.Access
 }
 
-// setStreams reads and serves other streams. Those whose events stay the same
+// setStreams reads and serves other streams. Those that stay the same
 // keep their rings, with the bounds of now, and their clients.
 func (p *Process) setStreams(list []conf.Stream) ([]*stream, error) {
 	old := make(map[string]*stream)
@@ -65,7 +66,7 @@ func (p *Process) setStreams(list []conf.Stream) ([]*stream, error) {
 	var now, fresh []*stream
 	for _, s := range list {
 		was := old[s.Name]
-		if was == nil || !sameEvents(&was.Stream, &s) {
+		if was == nil || !sameStream(&was.Stream, &s) {
 			fresh = append(fresh, newStream(s))
 			now = append(now, fresh[len(fresh)-1])
 			continue
