@@ -41,6 +41,7 @@ type follower struct {
 	id        []byte        // scratch
 	replays   int           // within this catch-up
 	refused   *refusal      // what errRefused says to the client
+	input     uint64        // its number among inputs
 }
 
 // followerBatch is how many bytes a follower writes between two looks at its
@@ -106,6 +107,7 @@ func (f *follower) run(bare bool) closedReason {
 	f.view.waker.add(f)
 	defer f.view.waker.remove(f)
 	reading := f.startReading()
+	defer s.inputs.remove(f)
 	if d := s.cfg.MaxConnectionAge; d > 0 {
 		f.age = time.After(time.Until(f.born.Add(d - rand.N(d/5+1))))
 	}
@@ -135,8 +137,12 @@ func (f *follower) run(bare bool) closedReason {
 	return f.finish(err, bare)
 }
 
-// startReading starts the reader, which closes the channel when it ends.
+// startReading starts the reader, which closes the channel when it ends. A
+// client that cannot go to a shard gets it when it speaks, and no channel.
 func (f *follower) startReading() <-chan struct{} {
+	if !f.promote && f.srv.inputs.add(f) {
+		return nil
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

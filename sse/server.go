@@ -74,6 +74,7 @@ type Server struct {
 	cfg     Config
 	http    *fasthttp.Server
 	shards  []*shard
+	inputs  *inputs // nil: every follower reads by itself
 	stats   *stats
 	log     zerolog.Logger
 	fixed   map[string]answerer // routes beside the streams, by path
@@ -151,6 +152,7 @@ func New(cfg Config) (*Server, error) {
 		s.access = newAccessLog(cfg.Log)
 	}
 	s.shards = s.startShards()
+	s.inputs = s.startInputs()
 	s.http = &fasthttp.Server{
 		Handler:               s.handle,
 		ErrorHandler:          s.malformed,

@@ -25,6 +25,15 @@ func (f *follower) tryWrite([]byte) int { return 0 }
 
 func (s *Server) setPatience(*conn) {}
 
+// inputs needs epoll. Elsewhere every follower has a goroutine that reads.
+type inputs struct{}
+
+func (s *Server) startInputs() *inputs { return nil }
+
+func (in *inputs) add(*follower) bool { return false }
+
+func (in *inputs) remove(*follower) {}
+
 // shardClients counts the clients of shards by what they are doing.
 func (s *Server) shardClients() (serving, waiting int64) { return 0, 0 }
 
