@@ -50,14 +50,14 @@ func (s *Server) authorise(ctx *fasthttp.RequestCtx, streams []*view) (expires u
 
 // visible returns the streams that a caller may know of, in the order of the
 // configuration: the public ones, and those that its token covers.
-func (s *Server) visible(ctx *fasthttp.RequestCtx) (list []*view) {
+func (s *Server) visible(ctx *fasthttp.RequestCtx, c *catalog) (list []*Stream) {
 	var grant *token.Grant
 	if s.cfg.Auth != nil {
 		grant, _ = s.grant(ctx)
 	}
-	for _, v := range s.catalog.Load().views {
-		if !v.Token || grant != nil && grant.Covers(v.Name) {
-			list = append(list, v)
+	for i := range c.streams {
+		if st := &c.streams[i]; !st.Token || grant != nil && grant.Covers(st.Name) {
+			list = append(list, st)
 		}
 	}
 	return list

@@ -159,7 +159,7 @@ func TestVisible(t *testing.T) {
 		var ctx fasthttp.RequestCtx
 		ctx.Request.Header.Set("Authorization", header)
 		var names []string
-		for _, v := range s.visible(&ctx) {
+		for _, v := range s.visible(&ctx, s.catalog.Load()) {
 			names = append(names, v.Name)
 		}
 		if got := strings.Join(names, " "); got != want {

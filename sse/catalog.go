@@ -2,14 +2,17 @@ package sse
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ringcast/ringcast/ringbuf"
 )
 
 // catalog is what is served at a moment. It is replaced, never modified.
 type catalog struct {
-	views  []*view          // in the order of the configuration
-	byName map[string]*view // and by alias
+	streams []Stream         // as configured, in that order
+	views   []*view          // of them
+	byName  map[string]*view // and by alias
+	pages   pages
 }
 
 // SetStreams replaces the streams that are served. One with the ring of a
@@ -24,7 +27,7 @@ func (s *Server) SetStreams(list []Stream) error {
 	for _, v := range s.catalog.Load().views {
 		gone[v.Ring] = v
 	}
-	now := &catalog{byName: make(map[string]*view)}
+	now := &catalog{streams: slices.Clone(list), byName: make(map[string]*view)}
 	var fresh []*view
 	for _, st := range list {
 		v := gone[st.Ring]

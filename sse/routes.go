@@ -14,18 +14,17 @@ type answerer func(s *Server, ctx *fasthttp.RequestCtx) *refusal
 
 // fixedRoutes are the routes beside the streams, by path as it is received.
 func (s *Server) fixedRoutes() map[string]answerer {
-	return map[string]answerer{
+	routes := map[string]answerer{
 		"/":              (*Server).root,
 		"/robots.txt":    (*Server).robots,
 		"/_info":         (*Server).info,
 		"/_info/name":    (*Server).infoName,
 		"/_info/version": (*Server).infoVersion,
 	}
-}
-
-// rootQueries are what "/" answers by the name of a query parameter.
-func (s *Server) rootQueries() map[string]answerer {
-	return map[string]answerer{}
+	if s.cfg.UI {
+		s.addPage(routes)
+	}
+	return routes
 }
 
 // route finds what a request asks for, and answers it unless it is refused.
@@ -80,23 +79,18 @@ func (s *Server) streamPath(path string) (names string, ok, badEscape bool) {
 // pagePath is where the page is: beside the streams.
 func (s *Server) pagePath() string { return strings.TrimSuffix(path.Dir(s.cfg.BasePath), "/") + "/ui/" }
 
-// root answers "/": what its query names, or the way to the page or the
-// documentation.
+// root answers "/": the documentation that its query names, or the way to the
+// page or to that.
 func (s *Server) root(ctx *fasthttp.RequestCtx) *refusal {
-	for name, answer := range s.queries {
-		if ctx.QueryArgs().Has(name) {
-			return answer(s, ctx)
-		}
+	switch query := ctx.QueryArgs(); {
+	case query.Has("spec"):
+		return sendFile(ctx, s.pagesFor(ctx).spec)
+	case query.Has("doc"):
+		return sendFile(ctx, s.pagesFor(ctx).doc)
+	case s.cfg.UI:
+		return redirect(ctx, fasthttp.StatusSeeOther, s.pagePath())
 	}
-	to := "/?doc"
-	if s.cfg.UI {
-		to = s.pagePath()
-	} else if ctx.QueryArgs().Has("doc") {
-		return notFound() // not to itself
-	}
-	ctx.Response.Header.Set("location", to)
-	ctx.SetStatusCode(fasthttp.StatusSeeOther)
-	return nil
+	return redirect(ctx, fasthttp.StatusSeeOther, "/?doc")
 }
 
 // robots keeps crawlers from streams that never end.

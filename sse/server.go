@@ -52,8 +52,8 @@ type Config struct {
 	LimitAsResponse bool          // refuse for lack of room with 200 and an end, which EventSource survives
 
 	// Who may connect, how clients are told apart, and what is said of them.
-	Version          string         // for /_info
-	UI               bool           // there is a page, to which / leads
+	Version          string         // for /_info and the documentation
+	UI               bool           // serve the live page
 	ConnectionsPerIP int            // streams at a time of one address, IPv6 by /64; 0: no limit
 	ConnectRatePerIP float64        // new ones per second, ten seconds' worth at once; 0: no limit
 	TrustedProxies   []netip.Prefix // peers whose ClientIPHeader is believed
@@ -71,14 +71,13 @@ const drainShare = 0.8
 // Server serves streams. Serve runs it, Drain ends its clients, Close the rest.
 type Server struct {
 	// Set at construction.
-	cfg     Config
-	http    *fasthttp.Server
-	shards  []*shard
-	inputs  *inputs // nil: every follower reads by itself
-	stats   *stats
-	log     zerolog.Logger
-	fixed   map[string]answerer // routes beside the streams, by path
-	queries map[string]answerer // what "/" answers, by query
+	cfg    Config
+	http   *fasthttp.Server
+	shards []*shard
+	inputs *inputs // nil: every follower reads by itself
+	stats  *stats
+	log    zerolog.Logger
+	fixed  map[string]answerer // routes beside the streams, by path
 	// batchLimit is what one write may carry, bytes, unless one event is
 	// larger: a socket takes 98-131 KB with a send buffer of 64 KiB before the
 	// first ACK (measured), and a larger batch would be a short write for
@@ -131,7 +130,7 @@ func New(cfg Config) (*Server, error) {
 	if s.cfg.Metrics == nil {
 		s.cfg.Metrics = metrics.NewSet()
 	}
-	s.fixed, s.queries = s.fixedRoutes(), s.rootQueries()
+	s.fixed = s.fixedRoutes()
 	if s.cfg.rateWindow == 0 {
 		s.cfg.rateWindow = time.Minute
 	}

@@ -36,6 +36,10 @@ type Stream struct {
 	Token   bool // only for who has a token that covers it
 	Ring    *ringbuf.Ring
 	Source  Source
+
+	Description string // for people
+	Example     string // an event, JSON where Format is that; "": none
+	Schema      []byte // JSON Schema of an event; nil: none
 }
 
 // view is what a subscription reads from, shared by all that name the same

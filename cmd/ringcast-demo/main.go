@@ -102,6 +102,7 @@ func document(listen, admin, kafka string) string {
 // welcome prints what to open.
 func welcome(w io.Writer, p *serve.Process) {
 	fmt.Fprintf(w, "ringcast demo: embedded Kafka, made-up events, the real server. Ctrl-C ends it.\n\n")
+	fmt.Fprintf(w, "  the live page: http://%s/v2/ui/\n  documentation: http://%s/?doc\n\n", p.Addr(), p.Addr())
 	for _, s := range wiki.Streams() {
 		fmt.Fprintf(w, "  http://%s/v2/stream/%s\n", p.Addr(), s.Name)
 	}

@@ -44,7 +44,8 @@ func (s *stream) reading() broker.StreamConfig {
 func served(streams []*stream) (list []sse.Stream) {
 	for _, s := range streams {
 		list = append(list, sse.Stream{Name: s.Name, Aliases: s.Aliases, Topics: s.Topics, ID: position.Form(s.ID),
-			Format: frame.Format(s.Format), Token: s.Access == conf.AccessToken, Ring: s.ring, Source: s.source})
+			Format: frame.Format(s.Format), Token: s.Access == conf.AccessToken, Ring: s.ring, Source: s.source,
+			Description: s.Description, Example: s.Example, Schema: s.SchemaJSON})
 	}
 	return list
 }
