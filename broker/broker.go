@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ringcast/ringcast/broker/record"
+	"github.com/ringcast/ringcast/broker/security"
 	"github.com/ringcast/ringcast/ringbuf"
 )
 
@@ -49,8 +50,11 @@ type Config struct {
 	ReplayBytes   int64         // of history kept for others who want it; 0: 128 MiB
 	StallAfter    time.Duration // behind or without an answer for so long: clients are rebuilt; 0: 15 s
 
-	// Configure is called last on the configuration of every client: TLS,
-	// SASL, rack. A dialer in Net.Proxy is dialled through. May be nil.
+	Security security.Config // the zero value: connections in the clear
+	Rack     string          // groups fetch from the nearest replica; "": from the leader
+
+	// Configure is called on the configuration of every client before it is
+	// secured. A dialer in Net.Proxy is dialled through. May be nil.
 	Configure func(*sarama.Config)
 
 	Log     zerolog.Logger
@@ -92,6 +96,8 @@ type Broker struct {
 	meta    *poller
 	history *History
 	times   times
+	secure  *security.Security
+	told    troubles // what the log has said
 
 	reached atomic.Bool
 
@@ -115,9 +121,11 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 	if cfg.Metrics == nil {
 		cfg.Metrics = metrics.NewSet()
 	}
-	setLibrary(cfg)
-
-	b := &Broker{cfg: cfg, log: cfg.Log, times: times{poll: pollEvery, check: checkEvery, patient: catchUpPatience}}
+	b, err := newBroker(cfg)
+	if err != nil {
+		return nil, err
+	}
+	b.times = times{poll: pollEvery, check: checkEvery, patient: catchUpPatience}
 	if _, err := b.clientConfig(newLeash()); err != nil {
 		return nil, fmt.Errorf("cannot use the kafka configuration: %w", err)
 	}
@@ -134,10 +142,20 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 		if err := b.meta.probe(ctx); err != nil {
 			b.meta.asks.close()
 			b.history.close()
-			return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, b.orTrouble(err))
 		}
 	}
 	return b, nil
+}
+
+// newBroker makes what is needed to talk to Kafka.
+func newBroker(cfg Config) (*Broker, error) {
+	setLibrary(cfg)
+	secure, err := security.New(cfg.Security)
+	if err != nil {
+		return nil, err
+	}
+	return &Broker{cfg: cfg, log: cfg.Log, secure: secure}, nil
 }
 
 // orDefault is v, or what stands for its zero value.

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/IBM/sarama"
 )
@@ -23,13 +24,14 @@ const (
 	endClaim                 // a claim ended, after an error of its partition
 	endHeartbeat             // lost the coordinator
 	endMember                // the coordinator has forgotten us
+	endCredentials           // a broker did not believe who we are
 	endRebalance             // or nothing is known
 
 	numEndCauses = iota
 )
 
 var endCauseNames = [numEndCauses]string{"shutdown", "layout", "batch", "stalled", "second_member", "claims", "setup", "join",
-	"partitions", "claim", "heartbeat", "member", "rebalance"}
+	"partitions", "claim", "heartbeat", "member", "credentials", "rebalance"}
 
 func (c endCause) String() string { return endCauseNames[c] }
 
@@ -48,6 +50,8 @@ func sessionCause(ctx context.Context, h *session, err error) endCause {
 		return endBatch
 	case errors.Is(ours, errStalled):
 		return endStalled
+	case errors.Is(ours, errCredentials):
+		return endCredentials
 	case ours != nil:
 		return endShutdown
 	case errors.Is(h.failed, errClaims):
@@ -86,9 +90,12 @@ func (s *Stream) ended(cause endCause, err error) {
 		err = errSecondMember
 		s.m.errors[kindGroup].Inc()
 		log = s.log.Error()
-	case endSetup, endJoin:
+	case endSetup, endJoin, endCredentials:
 		s.m.errors[kindOf(err)].Inc()
 		log = s.m.sampled.Warn().Str("stream", s.cfg.Name)
+		if s.inTrouble(err) {
+			log = s.log.Debug()
+		}
 	}
 	if cause != endClaims {
 		s.shortSessions = 0
@@ -104,6 +111,8 @@ func (s *Stream) consumerError(err error) {
 	switch kind {
 	case kindBatch:
 		s.interrupt(errBatch)
+	case kindAuthentication, kindTLS:
+		s.interrupt(fmt.Errorf("%w: %w", errCredentials, err))
 	case kindUnknownTopic, kindOutOfRange:
 		s.b.meta.kick()
 	}

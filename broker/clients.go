@@ -53,6 +53,7 @@ func (b *Broker) clientConfig(l *leash) (*sarama.Config, error) {
 		c.Consumer.IsolationLevel = sarama.ReadCommitted
 	}
 	c.ChannelBufferSize = 256
+	c.RackID = b.cfg.Rack
 
 	if b.cfg.Configure != nil {
 		b.cfg.Configure(c)
@@ -62,5 +63,6 @@ func (b *Broker) clientConfig(l *leash) (*sarama.Config, error) {
 		d.through = c.Net.Proxy.Dialer
 	}
 	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, d
+	b.secure.Apply(c)
 	return c, c.Validate()
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/ringcast/ringcast/broker/raw"
+	"github.com/ringcast/ringcast/broker/security"
 )
 
 // errorKind is a label of kafka_errors_total. The set is closed.
@@ -20,14 +21,17 @@ const (
 	kindOutOfRange
 	kindLeader // moved, or there is none
 	kindGroup  // trouble with the consumer group
-	kindAuth   // refused by the cluster
-	kindBatch  // a record batch too large or not decodable
+	kindTLS
+	kindAuthentication // the cluster does not take us for who we say we are
+	kindAuthorization  // it does, and we may not
+	kindBatch          // a record batch too large or not decodable
 	kindOther
 
 	numKinds = iota
 )
 
-var kindNames = [numKinds]string{"unreachable", "timeout", "unknown_topic", "out_of_range", "leader", "group", "auth", "batch", "other"}
+var kindNames = [numKinds]string{"unreachable", "timeout", "unknown_topic", "out_of_range", "leader", "group", "tls", "authentication", "authorization",
+	"batch", "other"}
 
 func (k errorKind) String() string { return kindNames[k] }
 
@@ -45,15 +49,18 @@ func kindOf(err error) errorKind {
 		return false
 	}
 	switch {
+	case is(security.ErrTLS):
+		return kindTLS
+	case is(security.ErrAuthentication, sarama.ErrSASLAuthenticationFailed, sarama.ErrUnsupportedSASLMechanism, sarama.ErrIllegalSASLState):
+		return kindAuthentication
 	case is(raw.ErrUnknownTopic, sarama.ErrUnknownTopicOrPartition):
 		return kindUnknownTopic
 	case is(sarama.ErrOffsetOutOfRange):
 		return kindOutOfRange
 	case isBatch(err):
 		return kindBatch
-	case is(sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed, sarama.ErrClusterAuthorizationFailed,
-		sarama.ErrSASLAuthenticationFailed):
-		return kindAuth
+	case is(sarama.ErrTopicAuthorizationFailed, sarama.ErrGroupAuthorizationFailed, sarama.ErrClusterAuthorizationFailed):
+		return kindAuthorization
 	case is(sarama.ErrNotLeaderForPartition, sarama.ErrLeaderNotAvailable, sarama.ErrReplicaNotAvailable,
 		sarama.ErrFencedLeaderEpoch, sarama.ErrUnknownLeaderEpoch):
 		return kindLeader

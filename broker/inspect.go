@@ -2,7 +2,19 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"strings"
+
+	"github.com/IBM/sarama"
+
+	"github.com/ringcast/ringcast/broker/raw"
 )
+
+// Inspection is what Kafka says of a configuration.
+type Inspection struct {
+	Topics map[string]Inspected
+	Groups map[string]error // by stream: why it may have no consumer group
+}
 
 // Inspected is what Kafka says of one topic.
 type Inspected struct {
@@ -10,21 +22,57 @@ type Inspected struct {
 	Err        error // why it cannot be read, nil otherwise
 }
 
-// Inspect asks Kafka once for topics, without reading from them. An error means
-// that nobody answered.
-func Inspect(ctx context.Context, cfg Config, topics []string) (map[string]Inspected, error) {
-	b := &Broker{cfg: cfg}
-	setLibrary(cfg)
+// Inspect asks Kafka once whether streams, which are lists of topics by name,
+// can be served, without joining a group. An error means that nobody answered;
+// where only the operator can mend that it is a *Trouble.
+func Inspect(ctx context.Context, cfg Config, streams map[string][]string) (Inspection, error) {
+	b, err := newBroker(cfg)
+	if err != nil {
+		return Inspection{}, err
+	}
 	asks := b.newAsker()
 	defer asks.close()
+	var topics []string
+	for _, names := range streams {
+		topics = append(topics, names...)
+	}
 	c, err := asks.client.Metadata(ctx, topics)
 	if err != nil {
-		return nil, err
+		return Inspection{}, b.orTrouble(err)
 	}
-	out := make(map[string]Inspected, len(topics))
+	found := Inspection{Topics: make(map[string]Inspected, len(topics)), Groups: make(map[string]error)}
 	for _, name := range topics {
 		t := c.Topics[name]
-		out[name] = Inspected{Partitions: len(t.Partitions), Err: t.Err}
+		err := t.Err
+		if err == nil {
+			err = mayRead(ctx, asks.client, name)
+		}
+		found.Topics[name] = Inspected{Partitions: len(t.Partitions), Err: err}
 	}
-	return out, nil
+	for name := range streams {
+		group := strings.Join([]string{cfg.GroupPrefix, name, cfg.Host, "check"}, ".")
+		if err := asks.client.MayJoin(ctx, group); errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
+			found.Groups[name] = b.trouble(err)
+		}
+	}
+	return found, nil
+}
+
+// mayRead tells whether a right is missing, by a fetch of nothing at the end of
+// a topic. Other errors are not for a check: leaders move.
+func mayRead(ctx context.Context, c *raw.Client, topic string) error {
+	tp := raw.TP{Topic: topic}
+	var denied *raw.DeniedError
+	ends, err := c.Offsets(ctx, []raw.TP{tp}, sarama.OffsetNewest, false)
+	if err != nil {
+		return nil
+	}
+	if errors.As(ends[tp].Err, &denied) {
+		return denied
+	}
+	_, err = c.Fetch(ctx, tp, max(0, ends[tp].Offset), raw.FetchOptions{MaxBytes: 1, LeaderEpoch: -1})
+	if errors.As(err, &denied) {
+		return denied
+	}
+	return nil
 }

@@ -186,6 +186,9 @@ func (s *Stream) takeIn(cluster raw.Cluster) (doubtful bool) {
 func (s *Stream) takeInTopicLocked(t *topic, cluster raw.Cluster) (changed, doubtful bool) {
 	answer, ok := cluster.Topics[t.name]
 	if !ok || answer.Err != nil && !errors.Is(answer.Err, sarama.ErrUnknownTopicOrPartition) && len(answer.Partitions) == 0 {
+		if errors.Is(answer.Err, sarama.ErrTopicAuthorizationFailed) {
+			s.failed("cannot ask for metadata", answer.Err)
+		}
 		return false, false // says nothing
 	}
 	if errors.Is(answer.Err, sarama.ErrUnknownTopicOrPartition) {

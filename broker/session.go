@@ -20,6 +20,7 @@ var (
 	errBatch        = errors.New("a record batch cannot be read by the group")
 	errStalled      = errors.New("stream has stalled")
 	errSecondMember = errors.New("another member is in the group, which would halve the data")
+	errCredentials  = errors.New("a broker refuses who we are")
 	errClaims       = errors.New("the group did not assign every partition")
 )
 
@@ -69,7 +70,10 @@ func (s *Stream) session(ctx context.Context, live *liveClient) error {
 	h.joined = joined
 	var wg sync.WaitGroup
 	wg.Go(func() { s.bridge(joining) })
-	err := live.group.Consume(ctx, topics, h)
+	err := s.mayJoin(ctx, live.id)
+	if err == nil {
+		err = live.group.Consume(ctx, topics, h)
+	}
 	joined()
 	wg.Wait()
 	cause := sessionCause(ctx, h, err)
@@ -82,6 +86,20 @@ func (s *Stream) session(ctx context.Context, live *liveClient) error {
 	}
 	s.ended(cause, err)
 	return err
+}
+
+// mayJoinPatience bounds the question before each session.
+const mayJoinPatience = time.Second
+
+// mayJoin fails when the group is not allowed, which sarama would not tell for
+// 15 s. No answer is none.
+func (s *Stream) mayJoin(ctx context.Context, group string) error {
+	ctx, cancel := context.WithTimeout(ctx, mayJoinPatience)
+	defer cancel()
+	if err := s.asks.get().MayJoin(ctx, group); errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
+		return err
+	}
+	return nil
 }
 
 // subscription lists the topics that exist.

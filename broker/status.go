@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"time"
 
 	"github.com/ringcast/ringcast/ringbuf"
 )
@@ -13,6 +14,7 @@ type Status struct {
 	Stalled    bool
 	Reason     string   // why it is stalled: "behind", "no_answer", "no_leader", or "" when it is not
 	Missing    []string // topics that Kafka says do not exist
+	Trouble    []string // what is wrong with our identity or our rights
 	LastRecord int64    // largest record time in the position, Unix milliseconds, or ringbuf.NoTime
 	Lag        int64    // records between the position and the end, at the last end check
 	Sessions   int64    // consumer group sessions begun since the start
@@ -43,6 +45,7 @@ func (s *Stream) Status() Status {
 		Warm:       s.warm.Load(),
 		Stalled:    s.stalled.Load() != int32(notStalled),
 		Reason:     stallReason(s.stalled.Load()).String(),
+		Trouble:    s.troubles.list(time.Now()),
 		LastRecord: ringbuf.NoTime,
 		Lag:        s.lag.Load(),
 		Sessions:   s.sessions.Load(),

@@ -34,6 +34,7 @@ type Stream struct {
 	stalled  atomic.Int32            // a stallReason
 	catching atomic.Bool             // catchUp is running
 	rebuild  atomic.Bool             // the live client must go
+	troubles troubles
 	lag      atomic.Int64
 	sessions atomic.Int64
 
@@ -127,6 +128,9 @@ func (s *Stream) consume(ctx context.Context) {
 		if time.Since(began) > settled {
 			wait = backoff{}
 		}
+		if kind := kindOf(cause); kind == kindAuthentication || kind == kindTLS {
+			s.rebuild.Store(true) // a client keeps the password it was made with
+		}
 		switch {
 		case errors.Is(cause, errBatch), errors.Is(cause, errStalled):
 			s.passTrouble(ctx)
@@ -197,6 +201,9 @@ func (s *Stream) failed(what string, err error) {
 	}
 	kind := kindOf(err)
 	s.m.errors[kind].Inc()
+	if s.inTrouble(err) {
+		return
+	}
 	s.m.sampled.Warn().Str("stream", s.cfg.Name).Str("kind", kind.String()).Err(err).Msg(what)
 }
 

@@ -40,13 +40,7 @@ func testSystem() System {
 // TestBadFiles compares the exact messages of every file in testdata/bad with
 // the .txt beside it.
 func TestBadFiles(t *testing.T) {
-	testBadFiles(t, "bad", 60, (*loader).check, (*loader).refuseUnsupported)
-}
-
-// TestBadUnsupported does the same for what is refused as a whole in this
-// version, but understood.
-func TestBadUnsupported(t *testing.T) {
-	testBadFiles(t, "bad_unsupported", 1, (*loader).check)
+	testBadFiles(t, "bad", 75, (*loader).check)
 }
 
 func testBadFiles(t *testing.T, dir string, least int, steps ...func(*loader)) {

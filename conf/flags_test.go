@@ -18,7 +18,7 @@ func TestFromFlags(t *testing.T) {
 		c.Streams[1].Name != "a.b" || !slices.Equal(c.Streams[1].Topics, []string{"three"}) || c.Streams[1].Bytes == 0 {
 		t.Errorf("streams are %+v", c.Streams)
 	}
-	reparsed(t, c, testSystem(), (*loader).check, (*loader).refuseUnsupported)
+	reparsed(t, c, testSystem(), (*loader).check)
 
 	c, err = FromFlags(nil, []string{"s=t"}, "", "")
 	if err != nil || !slices.Equal(c.Kafka.Brokers, Default().Kafka.Brokers) || c.Server.Listen != ":8080" || c.Server.AdminListen != "127.0.0.1:8081" {

@@ -30,13 +30,13 @@ func Load(path string, verify ...func(*Config) []FileError) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the configuration: %w", err)
 	}
-	return parse(path, data, Host(), (*loader).check, (*loader).refuseUnsupported, verified(verify))
+	return parse(path, data, Host(), (*loader).check, verified(verify))
 }
 
 // Parse reads data, the contents of the file called name. What is wrong comes
 // as [Errors].
 func Parse(name string, data []byte, sys System) (*Config, error) {
-	return parse(name, data, sys, (*loader).check, (*loader).refuseUnsupported)
+	return parse(name, data, sys, (*loader).check)
 }
 
 // parse reads data and takes the given steps after that.

@@ -35,7 +35,7 @@ func TestPrintedParsesAgain(t *testing.T) {
 	f := func(text string) {
 		t.Helper()
 		for _, sys := range machines {
-			reparsed(t, mustParse(t, text, sys), sys, (*loader).check, (*loader).refuseUnsupported)
+			reparsed(t, mustParse(t, text, sys), sys, (*loader).check)
 		}
 	}
 	f(oneStream)
@@ -56,9 +56,9 @@ events = 5
 `)
 }
 
-func TestPrintedParsesAgainUnsupported(t *testing.T) {
+func TestPrintedParsesAgainWithTables(t *testing.T) {
 	sys := testSystem()
-	c := mustParseAll(t, `
+	c := mustParse(t, `
 [server]
 max_connections_per_ip = 3
 connect_rate_per_ip = 0.25

@@ -3,11 +3,12 @@ package conf
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
 // Secret is a value that is never printed: every way to print, log or encode it
-// gives "***". Only Reveal gives the value.
+// gives "***". Only Reveal and Read give the value.
 type Secret struct {
 	value string
 	from  string // where it came from: "${NAME}", or the path of a file
@@ -24,6 +25,19 @@ func (s Secret) File() string {
 		return ""
 	}
 	return s.from
+}
+
+// Read returns the secret as it is now: a file is read again. The error is that
+// of reading the file, and names it.
+func (s Secret) Read() (string, error) {
+	if !s.file {
+		return s.value, nil
+	}
+	data, err := os.ReadFile(s.from)
+	if err != nil {
+		return "", err
+	}
+	return SecretText(data), nil
 }
 
 // SecretText is what a file says of a secret: all of it, without one line break

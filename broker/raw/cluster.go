@@ -17,7 +17,7 @@ type Cluster struct {
 // created again.
 type Topic struct {
 	ID         [16]byte // all zero where the topic or its id is not known (brokers before Kafka 2.8)
-	Err        error    // nil or a sarama.KError, such as sarama.ErrUnknownTopicOrPartition
+	Err        error    // nil, a *DeniedError or a sarama.KError, such as sarama.ErrUnknownTopicOrPartition
 	Partitions []Partition
 }
 

@@ -86,14 +86,14 @@ func ask[T any](ctx context.Context, c *Client, addr string, request func(*saram
 	select {
 	case a := <-answers:
 		if a.err != nil {
-			return none, fmt.Errorf("cannot ask broker %s: %w", addr, a.err)
+			return none, &BrokerError{addr, a.err}
 		}
 		return a.value, nil
 	case <-ctx.Done():
 		if errors.Is(context.Cause(ctx), errNoAnswer) {
 			c.drop(addr, b) // our own patience ended: whoever asks next shall not wait behind this request
 		}
-		return none, fmt.Errorf("cannot ask broker %s: %w", addr, context.Cause(ctx))
+		return none, &BrokerError{addr, context.Cause(ctx)}
 	case <-c.done:
 		return none, ErrClosed
 	}

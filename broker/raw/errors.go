@@ -47,6 +47,48 @@ func (e *OutOfRangeError) Error() string {
 // Unwrap makes errors.Is(err, sarama.ErrOffsetOutOfRange) true.
 func (e *OutOfRangeError) Unwrap() error { return sarama.ErrOffsetOutOfRange }
 
+// Right is what a cluster may allow us to do with a topic.
+type Right string
+
+// The rights that reading needs.
+const (
+	Describe Right = "describe"
+	Read     Right = "read"
+)
+
+// DeniedError says that we do not have a right that we need on a topic. errors.Is finds
+// sarama.ErrTopicAuthorizationFailed in it.
+type DeniedError struct {
+	Right Right
+	Topic string
+}
+
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("not allowed to %s topic %q", e.Right, e.Topic)
+}
+
+// Unwrap makes errors.Is(err, sarama.ErrTopicAuthorizationFailed) true.
+func (e *DeniedError) Unwrap() error { return sarama.ErrTopicAuthorizationFailed }
+
+// denied names the right and the topic where k says that there is no right.
+func denied(k sarama.KError, right Right, topic string) error {
+	if k == sarama.ErrTopicAuthorizationFailed {
+		return &DeniedError{right, topic}
+	}
+	return partitionError(k)
+}
+
+// BrokerError says which broker an error is from.
+type BrokerError struct {
+	Addr string // host:port
+	Err  error
+}
+
+func (e *BrokerError) Error() string { return fmt.Sprintf("cannot ask broker %s: %v", e.Addr, e.Err) }
+
+// Unwrap returns Err.
+func (e *BrokerError) Unwrap() error { return e.Err }
+
 // Retriable reports whether the same question may be answered later: the leader moves or lags, or Kafka cannot be
 // reached, or ErrBatchIncomplete. An unknown topic, an offset out of range, a batch that cannot be read and a missing permission are answers.
 func Retriable(err error) bool {

@@ -137,7 +137,7 @@ func (c *Client) fetchBlock(ctx context.Context, addr string, tp TP, offset int6
 		b := resp.GetBlock(tp.Topic, tp.Partition)
 		if b == nil {
 			err = sarama.ErrIncompleteResponse
-		} else if err = partitionError(b.Err); err == nil {
+		} else if err = denied(b.Err, Read, tp.Topic); err == nil {
 			return b, nil
 		}
 	}

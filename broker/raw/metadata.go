@@ -105,6 +105,9 @@ func newCluster(resp *sarama.MetadataResponse, topics []string) Cluster {
 
 func newTopic(t *sarama.TopicMetadata) Topic {
 	topic := Topic{ID: t.Uuid, Err: kerror(t.Err)}
+	if t.Err == sarama.ErrTopicAuthorizationFailed {
+		topic.Err = denied(t.Err, Describe, t.Name)
+	}
 	for _, p := range t.Partitions {
 		epoch := p.LeaderEpoch
 		if p.Version < 7 {

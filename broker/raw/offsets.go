@@ -78,7 +78,7 @@ func (c *Client) listOffsets(ctx context.Context, addr string, parts []TP, at in
 	for _, tp := range parts {
 		o := Offset{Offset: -1, Timestamp: -1, Err: err}
 		if err == nil {
-			o = newOffset(resp.GetBlock(tp.Topic, tp.Partition))
+			o = newOffset(tp.Topic, resp.GetBlock(tp.Topic, tp.Partition))
 		}
 		if o.Err != nil {
 			o.Err = fmt.Errorf("cannot list the offsets of %s/%d: %w", tp.Topic, tp.Partition, o.Err)
@@ -88,12 +88,12 @@ func (c *Client) listOffsets(ctx context.Context, addr string, parts []TP, at in
 	return result
 }
 
-func newOffset(b *sarama.OffsetResponseBlock) Offset {
+func newOffset(topic string, b *sarama.OffsetResponseBlock) Offset {
 	switch {
 	case b == nil:
 		return Offset{Offset: -1, Timestamp: -1, Err: sarama.ErrIncompleteResponse}
 	case b.Err != sarama.ErrNoError:
-		return Offset{Offset: -1, Timestamp: -1, Err: partitionError(b.Err)}
+		return Offset{Offset: -1, Timestamp: -1, Err: denied(b.Err, Describe, topic)}
 	}
 	return Offset{Offset: b.Offset, Timestamp: b.Timestamp}
 }

@@ -68,13 +68,18 @@ func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
 func checkKafka(cfg *conf.Config, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 	defer cancel()
-	var topics []string
+	streams := make(map[string][]string)
 	for _, s := range cfg.Streams {
-		topics = append(topics, s.Topics...)
+		streams[s.Name] = s.Topics
 	}
-	found, err := broker.Inspect(ctx, broker.Config{Brokers: cfg.Kafka.Brokers, ClientID: cfg.Kafka.ClientID}, topics)
+	found, err := broker.Inspect(ctx, serve.Kafka(cfg), streams)
 	if err != nil {
-		fmt.Fprintf(stderr, "kafka.brokers: cannot ask Kafka at %q: %v\n", cfg.Kafka.Brokers, err)
+		key := "kafka.brokers"
+		var trouble *broker.Trouble
+		if errors.As(err, &trouble) {
+			key = trouble.Key
+		}
+		fmt.Fprintf(stderr, "%s: cannot ask Kafka at %q: %v\n", key, cfg.Kafka.Brokers, err)
 		return exitConfig
 	}
 	status := exitOK
@@ -82,7 +87,7 @@ func checkKafka(cfg *conf.Config, stdout, stderr io.Writer) int {
 	for _, s := range cfg.Streams {
 		partitions := 0
 		for _, t := range s.Topics {
-			f := found[t]
+			f := found.Topics[t]
 			if f.Err != nil {
 				fmt.Fprintf(stderr, "streams.%s.topics: topic %q: %v\n", s.Name, t, f.Err)
 				status = exitConfig
@@ -90,6 +95,10 @@ func checkKafka(cfg *conf.Config, stdout, stderr io.Writer) int {
 			}
 			partitions += f.Partitions
 			fmt.Fprintf(stdout, "# %s: %s, %d partitions\n", s.Name, t, f.Partitions)
+		}
+		if err := found.Groups[s.Name]; err != nil {
+			fmt.Fprintf(stderr, "streams.%s: %v\n", s.Name, err)
+			status = exitConfig
 		}
 		if n := idBytes(s, partitions); n > maxJSONID {
 			fmt.Fprintf(stderr, "streams.%s: ids would be %d bytes for %d partitions, allowed are %d\n", s.Name, n, partitions, maxJSONID)

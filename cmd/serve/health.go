@@ -45,6 +45,9 @@ func (p *Process) ready() (bool, any) {
 			}
 			state += " " + t
 		}
+		for _, t := range st.Trouble {
+			state += "; " + t
+		}
 		r.Streams[s.Name] = state
 	}
 	return r.Ready, r
@@ -59,6 +62,7 @@ type streamStatus struct {
 	Stalled     bool          `json:"stalled"`
 	Reason      string        `json:"stall_reason,omitempty"`
 	Missing     []string      `json:"missing_topics,omitempty"`
+	Trouble     []string      `json:"trouble,omitempty"` // what only an operator can mend: credentials, rights
 	Clients     int           `json:"clients"`
 	LagRecords  int64         `json:"lag_records"`
 	LastRecord  string        `json:"last_record,omitempty"` // RFC 3339
@@ -102,7 +106,7 @@ func (p *Process) status() any {
 		st := s.source.Status()
 		out := streamStatus{
 			Name: s.Name, Aliases: s.Aliases, Description: s.Description, Warm: st.Warm, Stalled: st.Stalled, Reason: st.Reason,
-			Missing: st.Missing, Clients: p.http.Clients(s.Name), LagRecords: st.Lag, Sessions: st.Sessions,
+			Missing: st.Missing, Trouble: st.Trouble, Clients: p.http.Clients(s.Name), LagRecords: st.Lag, Sessions: st.Sessions,
 			Ring: coverage(s.ring, p.http.Advice(s.Name)), Topics: topics(st.Topics),
 		}
 		if st.LastRecord != ringbuf.NoTime {

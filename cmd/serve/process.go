@@ -11,7 +11,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,26 +115,17 @@ func (p *Process) closeListeners() {
 
 // connect makes the broker and the HTTP side.
 func (p *Process) connect(set *metrics.Set, version string) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	k := &p.cfg.Kafka
-	bc := broker.Config{
-		Brokers: k.Brokers, ClientID: k.ClientID, GroupPrefix: k.GroupPrefix, Host: host,
-		ReadCommitted: k.Isolation == conf.ReadCommitted, RequireKafka: k.RequireKafka,
-		ReplayReads: p.cfg.Replay.MaxConcurrent, ReplayBytes: max(1, p.cfg.Replay.Cache),
-		FetchBytes: int32(k.FetchBytes), MaxBatch: orNever(k.MaxBatch, math.MaxInt32), StallAfter: orNever(k.StallAfter, never),
-		Log: p.log, Metrics: set,
-	}
+	bc := Kafka(p.cfg)
+	bc.Log, bc.Metrics = p.log, set
 	var streams []*stream
 	var read []broker.StreamConfig
 	for _, s := range p.cfg.Streams {
 		st := newStream(s)
 		streams, read = append(streams, st), append(read, st.reading())
 	}
+	var err error
 	if p.broker, err = broker.New(bc, read); err != nil {
-		return fmt.Errorf("cannot start reading from Kafka at %q: %w", k.Brokers, err)
+		return fmt.Errorf("cannot start reading from Kafka at %q: %w", bc.Brokers, err)
 	}
 	for _, s := range streams {
 		s.source = p.broker.Stream(s.Name)
