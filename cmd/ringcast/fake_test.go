@@ -28,6 +28,8 @@ type fake struct {
 	opts []kfake.Opt
 	book *ledger.Book
 	addr string
+	// secured is what a client of this Kafka needs: TLS, SASL.
+	secured []kgo.Opt
 	// aborted says that what a transaction wrote and took back is delivered.
 	aborted bool
 
@@ -108,7 +110,7 @@ func (k *fake) connect(opts ...kgo.Opt) *kgo.Client {
 		kgo.SeedBrokers(k.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
 		kgo.MetadataMinAge(20 * time.Millisecond), kgo.RecordDeliveryTimeout(patience),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
-	}, opts...)...)
+	}, append(k.secured, opts...)...)...)
 	if err != nil {
 		k.t.Fatal(err)
 	}
