@@ -37,6 +37,9 @@ type tokens struct {
 	client *http.Client
 	now    func() time.Time
 
+	// Owned by the attempt under way. It remembers how the endpoint wants the secret: as a header, or in the form.
+	cfg clientcredentials.Config
+
 	// Guarded by mu.
 	mu      sync.Mutex
 	token   string
@@ -51,6 +54,7 @@ func newTokens(a SASL) *tokens {
 	return &tokens{
 		sasl: a,
 		now:  time.Now,
+		cfg:  clientcredentials.Config{ClientID: a.User, TokenURL: a.TokenURL, Scopes: strings.Fields(a.Scope)},
 		client: &http.Client{
 			Timeout: tokenTimeout,
 			// The secret is for the configured endpoint only.
@@ -119,10 +123,10 @@ func (t *tokens) ask() (token string, life time.Duration, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("cannot read the client's secret: %w", err)
 	}
-	cfg := clientcredentials.Config{ClientID: t.sasl.User, ClientSecret: secret, TokenURL: t.sasl.TokenURL, Scopes: strings.Fields(t.sasl.Scope)}
+	t.cfg.ClientSecret = secret
 	ctx, cancel := context.WithTimeout(context.Background(), tokenTimeout)
 	defer cancel()
-	got, err := cfg.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client))
+	got, err := t.cfg.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client))
 	if err != nil {
 		return "", 0, told(err)
 	}

@@ -210,6 +210,7 @@ func (k *fake) tlsConfig(dir string) string {
 // TestTLS: client certificates and authorities that are changed in their files
 // are used for the next connection; what is wrong is said.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	first, second := certs.NewAuthority(t, "first"), certs.NewAuthority(t, "second")
 	server := first.Server()
