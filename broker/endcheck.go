@@ -59,6 +59,7 @@ func (s *Stream) watchEnd(ctx context.Context) {
 		}
 		since, reason := w.check(ctx)
 		s.noteWarm()
+		s.allTrouble(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return

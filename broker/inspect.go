@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/IBM/sarama"
 
@@ -50,8 +49,7 @@ func Inspect(ctx context.Context, cfg Config, streams map[string][]string) (Insp
 		found.Topics[name] = Inspected{Partitions: len(t.Partitions), Err: err}
 	}
 	for name := range streams {
-		group := strings.Join([]string{cfg.GroupPrefix, name, cfg.Host, "check"}, ".")
-		if err := asks.client.MayJoin(ctx, group); errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
+		if err := asks.client.MayJoin(ctx, b.groupID(name, "check")); errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
 			found.Groups[name] = b.trouble(err)
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Stream) newLive() (*liveClient, error) {
 	var random [6]byte
 	_, _ = rand.Read(random[:]) // never fails
 	l := &liveClient{
-		id:       strings.Join([]string{s.b.cfg.GroupPrefix, s.cfg.Name, s.b.cfg.Host, hex.EncodeToString(random[:])}, "."),
+		id:       s.b.groupID(s.cfg.Name, hex.EncodeToString(random[:])),
 		leash:    newLeash(),
 		strategy: newRangeAlone(),
 		drained:  make(chan struct{}),
@@ -61,6 +61,11 @@ func (s *Stream) newLive() (*liveClient, error) {
 		}
 	}()
 	return l, nil
+}
+
+// groupID is the id of a group of a stream.
+func (b *Broker) groupID(stream, random string) string {
+	return strings.Join([]string{b.cfg.GroupPrefix, stream, b.cfg.Host, random}, ".")
 }
 
 // close leaves the group, and cuts the connections when that takes too long.

@@ -70,7 +70,7 @@ func (s *Stream) session(ctx context.Context, live *liveClient) error {
 	h.joined = joined
 	var wg sync.WaitGroup
 	wg.Go(func() { s.bridge(joining) })
-	err := s.mayJoin(ctx, live.id)
+	err := s.mayJoin(ctx)
 	if err == nil {
 		err = live.group.Consume(ctx, topics, h)
 	}
@@ -93,10 +93,10 @@ const mayJoinPatience = time.Second
 
 // mayJoin fails when the group is not allowed, which sarama would not tell for
 // 15 s. No answer is none.
-func (s *Stream) mayJoin(ctx context.Context, group string) error {
+func (s *Stream) mayJoin(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, mayJoinPatience)
 	defer cancel()
-	if err := s.asks.get().MayJoin(ctx, group); errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
+	if err := s.asks.get().MayJoin(ctx, s.b.groupID(s.cfg.Name, "check")); errors.Is(err, sarama.ErrGroupAuthorizationFailed) {
 		return err
 	}
 	return nil

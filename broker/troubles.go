@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -55,8 +56,20 @@ func (t *troubles) list(now time.Time) []string {
 	return list
 }
 
+// allTrouble asks, when there is a trouble, whether the group is one too: it may
+// not come to a session before the rest is mended, and all that is missing
+// should be said at once.
+func (s *Stream) allTrouble(ctx context.Context) {
+	if len(s.troubles.list(time.Now())) > 0 {
+		s.inTrouble(s.mayJoin(ctx))
+	}
+}
+
 // inTrouble notes and tells a trouble, and reports whether err is one.
 func (s *Stream) inTrouble(err error) bool {
+	if err == nil {
+		return false
+	}
 	t := s.b.trouble(err)
 	if t == nil {
 		return false

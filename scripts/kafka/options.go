@@ -17,8 +17,11 @@ type Options struct {
 	Nodes int
 	// Dir keeps data, configuration and logs (node-N.log). Empty: a temporary directory, removed by Close.
 	Dir string
+	// Secure adds listeners with TLS, SASL and rights; nil: none.
+	Secure *Secure
 	// Properties are added to every node's server.properties and win over the test settings. In their values {port},
-	// {controller} and {extra} stand for the node's broker port, its controller port and a free port of your own.
+	// {controller}, {extra} and {tls} stand for the node's broker port, its controller port and two free ports of your
+	// own.
 	Properties map[string]string
 	// FormatArgs are added to the storage tool's command line, `--add-scram …` for instance.
 	FormatArgs []string
@@ -45,6 +48,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.LogLevel == "" {
 		o.LogLevel = "WARN"
+	}
+	if o.Secure != nil {
+		o = o.Secure.apply(o)
 	}
 	return o, nil
 }

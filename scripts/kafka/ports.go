@@ -5,13 +5,13 @@ import (
 	"net"
 )
 
-// nodePorts are the listeners of a node; extra is for whatever a test adds.
-type nodePorts struct{ broker, controller, extra int }
+// nodePorts are the listeners of a node; extra and tls are for whatever a test adds, and for Options.Secure.
+type nodePorts struct{ broker, controller, extra, tls int }
 
 // freePorts finds ports for n nodes. All are held at once, so they differ; between here and the broker's bind another
 // process may take one, which Start notices and answers with other ports.
 func freePorts(n int) ([]nodePorts, error) {
-	held := make([]net.Listener, 0, 3*n)
+	held := make([]net.Listener, 0, 4*n)
 	defer func() {
 		for _, l := range held {
 			l.Close()
@@ -28,7 +28,7 @@ func freePorts(n int) ([]nodePorts, error) {
 	ports := make([]nodePorts, n)
 	for i := range ports {
 		var err error
-		for _, p := range []*int{&ports[i].broker, &ports[i].controller, &ports[i].extra} {
+		for _, p := range []*int{&ports[i].broker, &ports[i].controller, &ports[i].extra, &ports[i].tls} {
 			if *p, err = next(); err != nil {
 				return nil, err
 			}

@@ -62,7 +62,7 @@ var propertyEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`, "\t
 // renderProperties writes a node's server.properties: base with extra over it, sorted by key, ports filled in.
 func renderProperties(base, extra map[string]string, own nodePorts) string {
 	fill := strings.NewReplacer("{port}", fmt.Sprint(own.broker), "{controller}", fmt.Sprint(own.controller),
-		"{extra}", fmt.Sprint(own.extra))
+		"{extra}", fmt.Sprint(own.extra), "{tls}", fmt.Sprint(own.tls))
 	all := maps.Clone(base)
 	for k, v := range extra {
 		all[k] = fill.Replace(v)

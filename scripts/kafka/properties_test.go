@@ -6,11 +6,11 @@ import (
 )
 
 func TestPropertiesOfOneNode(t *testing.T) {
-	ports := []nodePorts{{broker: 1001, controller: 1002, extra: 1003}}
+	ports := []nodePorts{{broker: 1001, controller: 1002, extra: 1003, tls: 1004}}
 	got := renderProperties(nodeProperties(1, ports, "/data"), map[string]string{
 		"min.insync.replicas": "7",
 		"jaas":                "a\\b\tc\nd",
-		"my.listener":         "SASL://127.0.0.1:{port},C://127.0.0.1:{controller},X://127.0.0.1:{extra}",
+		"my.listener":         "SASL://127.0.0.1:{port},C://127.0.0.1:{controller},X://127.0.0.1:{extra},Y://127.0.0.1:{tls}",
 	}, ports[0])
 	f := func(line string) {
 		t.Helper()
@@ -26,14 +26,14 @@ func TestPropertiesOfOneNode(t *testing.T) {
 	f("offsets.topic.replication.factor=1")
 	f("min.insync.replicas=7")
 	f(`jaas=a\\b\tc\nd`)
-	f("my.listener=SASL://127.0.0.1:1001,C://127.0.0.1:1002,X://127.0.0.1:1003")
+	f("my.listener=SASL://127.0.0.1:1001,C://127.0.0.1:1002,X://127.0.0.1:1003,Y://127.0.0.1:1004")
 	if n := strings.Count(got, "min.insync.replicas="); n != 1 {
 		t.Errorf("min.insync.replicas is written %d times, want once", n)
 	}
 }
 
 func TestPropertiesOfThreeNodes(t *testing.T) {
-	ports := []nodePorts{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}
+	ports := []nodePorts{{broker: 1, controller: 2}, {broker: 4, controller: 5}, {broker: 7, controller: 8}}
 	p := nodeProperties(2, ports, "/data")
 	f := func(key, want string) {
 		t.Helper()
@@ -55,10 +55,10 @@ func TestFreePortsDiffer(t *testing.T) {
 	}
 	seen := map[int]bool{}
 	for _, p := range ports {
-		seen[p.broker], seen[p.controller], seen[p.extra] = true, true, true
+		seen[p.broker], seen[p.controller], seen[p.extra], seen[p.tls] = true, true, true, true
 	}
-	if len(seen) != 9 || seen[0] {
-		t.Errorf("freePorts(3) = %v, want nine different ports", ports)
+	if len(seen) != 12 || seen[0] {
+		t.Errorf("freePorts(3) = %v, want twelve different ports", ports)
 	}
 }
 
