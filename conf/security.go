@@ -48,6 +48,9 @@ func (l *loader) checkSecurity() {
 	}
 	l.checkAuth()
 	l.checkSASL()
+	if s := l.cfg.Kafka.SASL; s != nil && l.cfg.Kafka.TLS == nil && (s.Mechanism == Plain || s.Mechanism == OAuthBearer) {
+		l.warn("kafka.sasl: %s without [kafka.tls] lets everybody on the way read the secret", s.Mechanism)
+	}
 }
 
 // required reports a key that its table cannot do without.
