@@ -29,7 +29,7 @@ test: ## every test that needs nothing but Go
 
 test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Java 17, Maven, kcat)
 	$(GO) test -race -tags kafka -count=1 -timeout 20m ./scripts/kafka
-	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|LeaderMoves)?$$' ./cmd/ringcast
+	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|LeaderMoves|Secured)?$$' ./cmd/ringcast
 
 test-clients: ## the SSE clients of Python, cut off again and again (needs Python 3 with venv; fetches them)
 	$(GO) test -race -tags clients -count=1 -run '^TestPython$$' ./cmd/ringcast

@@ -21,6 +21,9 @@ type Inspected struct {
 	Err        error // why it cannot be read, nil otherwise
 }
 
+// inspectTries is how often brokers that may be slow are asked.
+const inspectTries = 3
+
 // Inspect asks Kafka once whether streams, which are lists of topics by name,
 // can be served, without joining a group. An error means that nobody answered;
 // where only the operator can mend that it is a *Trouble.
@@ -35,7 +38,12 @@ func Inspect(ctx context.Context, cfg Config, streams map[string][]string) (Insp
 	for _, names := range streams {
 		topics = append(topics, names...)
 	}
-	c, err := asks.client.Metadata(ctx, topics)
+	var c raw.Cluster
+	for range inspectTries {
+		if c, err = asks.client.Metadata(ctx, topics); !raw.Retriable(err) {
+			break
+		}
+	}
 	if err != nil {
 		return Inspection{}, b.orTrouble(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,4 +243,62 @@ func TestTLS(t *testing.T) {
 	k.delivers(in)
 	t.Logf("serving %v after the certificate was changed", time.Since(begun))
 	eventually(t, patience, func() bool { return len(in.trouble()) == 0 }, func() string { return fmt.Sprintf("trouble stays: %q", in.trouble()) })
+}
+
+// TestPasswordChanges: the password changes in Kafka and in the file while an
+// instance runs. It goes on when the file is right, without a restart.
+func TestPasswordChanges(t *testing.T) {
+	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			t.Parallel()
+			port := freePort(t)
+			data := t.TempDir()
+			base := []kfake.Opt{topics(1, "t"), kfake.Ports(port), kfake.DataDir(data), kfake.EnableSASL(), kfake.Superuser("PLAIN", "admin", "admin-pw")}
+			k := awayFake(t, append(base, kfake.User(mechanism, "edge", "pw-1"))...)
+			k.secured = []kgo.Opt{kgo.SASL(plain.Auth{User: "admin", Pass: "admin-pw"}.AsMechanism())}
+			k.start()
+			path := writeFile(t, filepath.Join(t.TempDir(), "password"), "pw-1")
+			in := startConfig(t, k.sasl(mechanism, "edge", path))
+			in.waitReady()
+			k.delivers(in)
+			client := followAll(t, 1, ledger.Config{URLs: []string{in.url("s")}, Book: k.book}, 1)[0]
+
+			k.down()
+			if err := os.Remove(filepath.Join(data, "sasl.json")); err != nil { // it would win
+				t.Fatal(err)
+			}
+			k.opts = append([]kfake.Opt{kfake.NumBrokers(1)}, append(base, kfake.User(mechanism, "edge", "pw-2"))...)
+			k.up()
+			in.waitTrouble("authentication failed for user \"edge\"")
+			begun := time.Now()
+			writeFile(t, path, "pw-2")
+			k.reconnect()
+			k.produce("t", 0, 20, 100)
+			k.complete(client)
+			t.Logf("delivering %v after the file was right", time.Since(begun))
+			eventually(t, patience, func() bool { return in.metric(`ringcast_kafka_lag_records{stream="s"}`) == 0 && len(in.trouble()) == 0 },
+				func() string { return fmt.Sprintf("trouble stays: %q", in.trouble()) })
+			if c := client.Counts(); c.Connections != 1 {
+				t.Errorf("the client: %+v, want one connection", c)
+			}
+		})
+	}
+}
+
+// TestRack: the group says which rack it is in, so that brokers can name a
+// nearer replica.
+func TestRack(t *testing.T) {
+	k := newFake(t, topics(1, "t"))
+	var asked atomic.Int32
+	k.cluster.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.cluster.KeepControl()
+		if req.(*kmsg.FetchRequest).Rack == "zone-a" {
+			asked.Add(1)
+		}
+		return nil, nil, false
+	})
+	in := startConfig(t, strings.Replace(k.config("", ""), "[kafka]\n", "[kafka]\nrack = \"zone-a\"\n", 1))
+	in.waitReady()
+	k.delivers(in)
+	eventually(t, patience, func() bool { return asked.Load() > 0 }, func() string { return "no fetch with the rack" })
 }
