@@ -66,18 +66,37 @@ func (b *Broker) user() string {
 
 func (t *Trouble) authentication(user string, err error) {
 	t.Text = fmt.Sprintf("authentication failed for user %q", user)
-	var at *raw.BrokerError
 	var ours *security.Error
-	switch asked, refused := errors.As(err, &at), errors.As(err, &ours); {
+	switch refused := errors.As(err, &ours); {
 	case refused && ours.Broker == "": // not even asked: no password, no token
 		t.Text += ": " + ours.Err.Error()
 	case refused:
 		t.Text += fmt.Sprintf(" on broker %s: %v", ours.Broker, ours.Err)
-	case asked:
-		t.Text += fmt.Sprintf(" on broker %s: %s", at.Addr, innermost(at.Err))
 	default:
-		t.vague = true
+		by := refusedBy(err)
+		if t.vague = by == nil; !t.vague {
+			t.Text += fmt.Sprintf(" on broker %s: %s", by.Addr, innermost(by.Err))
+		}
 	}
+}
+
+// refusedBy finds the broker that did not believe us, among others that may be
+// away.
+func refusedBy(err error) *raw.BrokerError {
+	if by, ok := err.(*raw.BrokerError); ok && kindOf(by.Err) == kindAuthentication {
+		return by
+	}
+	if one := errors.Unwrap(err); one != nil {
+		return refusedBy(one)
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			if by := refusedBy(e); by != nil {
+				return by
+			}
+		}
+	}
+	return nil
 }
 
 // innermost is what a broker said, without what sarama says about it.

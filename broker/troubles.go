@@ -30,10 +30,11 @@ type troubles struct {
 func (t *troubles) note(text string, now time.Time, every time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if at, ok := t.last[text]; ok && now.Sub(at) < every {
+	at, known := t.last[text]
+	if known && now.Sub(at) < every {
 		return false
 	}
-	if t.last == nil || len(t.last) >= maxTroubles {
+	if t.last == nil || !known && len(t.last) >= maxTroubles {
 		t.last = map[string]time.Time{}
 	}
 	t.last[text] = now
@@ -73,6 +74,9 @@ func (s *Stream) inTrouble(err error) bool {
 	t := s.b.trouble(err)
 	if t == nil {
 		return false
+	}
+	if t.kind == kindAuthentication {
+		s.b.secure.Refused()
 	}
 	now := time.Now()
 	if t.vague && len(s.troubles.list(now)) > 0 {

@@ -117,6 +117,13 @@ func (s *Security) Apply(c *sarama.Config) {
 	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, d
 }
 
+// Refused is told when a broker has refused who we are: another token is asked for, where there are tokens.
+func (s *Security) Refused() {
+	if s.tokens != nil {
+		s.tokens.refused()
+	}
+}
+
 // password reads the secret. The error is an *Error.
 func (a *SASL) password() (string, error) {
 	p, err := a.Secret()

@@ -22,7 +22,7 @@ const (
 	// tokenTimeout is how long the endpoint may take; who waits no longer gets the token of the next attempt.
 	tokenTimeout = 10 * time.Second
 
-	// tokenPause is how long a failed answer stands.
+	// tokenPause is how long an answer stands that was of no use.
 	tokenPause = time.Second
 
 	// tokenLife is taken for the lifetime of a token whose endpoint tells none.
@@ -43,6 +43,7 @@ type tokens struct {
 	// Guarded by mu.
 	mu      sync.Mutex
 	token   string
+	asked   time.Time
 	refresh time.Time // from then on a new one is asked for
 	expires time.Time
 	failed  error // of the last attempt, nil: it went well
@@ -100,6 +101,15 @@ func (t *tokens) awaitLocked() {
 	}
 }
 
+// refused has a token that is not quite new replaced.
+func (t *tokens) refused() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.now(); now.Sub(t.asked) >= tokenPause && now.Before(t.refresh) {
+		t.refresh = now
+	}
+}
+
 // fetch asks the endpoint once.
 func (t *tokens) fetch(flight chan struct{}) {
 	asked := t.now()
@@ -107,7 +117,7 @@ func (t *tokens) fetch(flight chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.failed = err; err == nil {
-		t.token = token
+		t.token, t.asked = token, asked
 		// A quarter of the life is left for an endpoint that is away. Brokers are told the new token at 85 % of a
 		// session's life at the earliest (sarama).
 		t.refresh, t.expires = asked.Add(life/4*3), asked.Add(life)

@@ -124,6 +124,20 @@ func TestTokenSecretChanges(t *testing.T) {
 	}
 }
 
+// TestTokenRefused: a token that a broker refuses is replaced, at most once a
+// second.
+func TestTokenRefused(t *testing.T) {
+	e := newEndpoint(t)
+	e.want(t, "token-1", 1)
+	e.refused()
+	e.want(t, "token-1", 1)
+	e.clock.Add(2)
+	e.refused()
+	e.want(t, "token-2", 2)
+	e.refused()
+	e.want(t, "token-2", 2)
+}
+
 // TestTokenSingleFlight: many connections at once cost one question.
 func TestTokenSingleFlight(t *testing.T) {
 	e := newEndpoint(t)
