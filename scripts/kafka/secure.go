@@ -91,15 +91,15 @@ func (r Right) pattern() sarama.AclResourcePatternType {
 
 // Allow gives rights.
 func (c *Cluster) Allow(rights ...Right) error {
-	return c.admin(func(a sarama.ClusterAdmin) error {
-		for _, r := range rights {
-			err := a.CreateACL(
-				sarama.Resource{ResourceType: r.Resource, ResourceName: r.Name, ResourcePatternType: r.pattern()},
-				sarama.Acl{Principal: "User:" + r.User, Host: "*", Operation: r.Operation, PermissionType: sarama.AclPermissionAllow})
-			if err != nil {
-				return fmt.Errorf("cannot allow %+v: %w", r, err)
-			}
-		}
-		return nil
-	})
+	var acls []*sarama.ResourceAcls
+	for _, r := range rights {
+		acls = append(acls, &sarama.ResourceAcls{
+			Resource: sarama.Resource{ResourceType: r.Resource, ResourceName: r.Name, ResourcePatternType: r.pattern()},
+			Acls:     []*sarama.Acl{{Principal: "User:" + r.User, Host: "*", Operation: r.Operation, PermissionType: sarama.AclPermissionAllow}},
+		})
+	}
+	if err := c.admin(func(a sarama.ClusterAdmin) error { return a.CreateACLs(acls) }); err != nil {
+		return fmt.Errorf("cannot allow %+v: %w", rights, err)
+	}
+	return nil
 }
