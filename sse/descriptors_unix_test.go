@@ -95,7 +95,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		}
 		if !strings.HasSuffix(string(b), "200 OK") {
 			refused++
-			if rest, err := io.ReadAll(c); err != nil || string(b)+string(rest) != bare503 {
+			if rest, err := io.ReadAll(c); err != nil || string(b)+string(rest) != bare503+corsBytes {
 				t.Fatalf("%q %q %v", b, rest, err)
 			}
 			continue

@@ -145,7 +145,7 @@ func (r *refusal) writeStream(ctx *fasthttp.RequestCtx) {
 	l := laneOf(ctx)
 	ctx.Response.ResetBody()
 	ctx.SetStatusCode(200)
-	ctx.Response.Header.Set("content-type", contentType(ctx, l))
+	ctx.Response.Header.Set("content-type", contentType(&ctx.Request.Header, l))
 	ctx.Response.Header.Set("cache-control", "no-cache, no-transform")
 	ctx.Response.Header.Set("x-accel-buffering", "no")
 	ctx.SetConnectionClose()

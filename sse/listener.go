@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"bufio"
 	"cmp"
 	"errors"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/ringcast/ringcast/sse/frame"
 )
@@ -24,19 +27,42 @@ const refusals = 1024
 // lost (measured: 100 of 100).
 const refusalTime = time.Second
 
-// bare503 is the answer to a socket beyond every bound.
-const bare503 = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 10\r\nconnection: close\r\naccess-control-allow-origin: *\r\n\r\n"
+// bare503 is the answer to a socket beyond every bound; the headers of every
+// answer follow.
+const bare503 = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 10\r\nconnection: close\r\n"
 
 // bareStream is the same for EventSource, which would not come again after a
-// status (Config.LimitAsResponse); the body follows.
-const bareStream = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache, no-transform\r\nconnection: close\r\naccess-control-allow-origin: *\r\n\r\n"
+// status (Config.LimitAsResponse); those headers and the body follow.
+const bareStream = "HTTP/1.1 200 OK\r\ncache-control: no-cache, no-transform\r\nconnection: close\r\ncontent-type: "
 
-// bareAnswer is what a socket beyond every bound gets.
-func (s *Server) bareAnswer() []byte {
-	if s.cfg.LimitAsResponse {
-		return frame.Limit([]byte(bareStream), limitRetry+rand.N(limitSpread), string(refusedSockets))
+// bareAnswer is what a socket beyond every bound gets. h is its request, or nil
+// where there is no time to read it.
+func (s *Server) bareAnswer(h *fasthttp.RequestHeader) []byte {
+	if !s.cfg.LimitAsResponse {
+		return append([]byte(bare503), s.bareHeaders()...)
 	}
-	return []byte(bare503)
+	b := []byte(bareStream)
+	if h != nil && wantsLines(h) {
+		b = append(append(b, contentType(h, laneLines)+"\r\n"...), s.bareHeaders()...)
+		return append(b, frame.LineHeartbeat...)
+	}
+	b = append(append(b, contentType(h, 0)+"\r\n"...), s.bareHeaders()...)
+	return frame.Limit(b, limitRetry+rand.N(limitSpread), string(refusedSockets))
+}
+
+// bareHeaders are those of every answer, to a request of which the origin is
+// not known.
+func (s *Server) bareHeaders() string {
+	h := "x-content-type-options: nosniff\r\n"
+	switch origins := s.cfg.CORSOrigins; {
+	case len(origins) == 0:
+		return h + "\r\n"
+	case origins[0] == "*":
+		h += "access-control-allow-origin: *\r\n"
+	default:
+		h += "vary: Origin\r\n"
+	}
+	return h + "access-control-allow-headers: " + corsHeaders + "\r\naccess-control-expose-headers: " + corsExpose + "\r\n\r\n"
 }
 
 // listener counts every accepted socket, whatever becomes of it, and survives
@@ -45,11 +71,12 @@ func (s *Server) bareAnswer() []byte {
 type listener struct {
 	net.Listener
 	max     int64
-	coming  atomic.Int64  // accepted, and not yet answered or in their place
-	room    chan struct{} // one of those is
-	sockets *atomic.Int64 // accepted and not closed yet
-	refused func()        // counts a socket that got the bare answer
-	bare    func() []byte // that answer
+	coming  atomic.Int64                         // accepted, and not yet answered or in their place
+	room    chan struct{}                        // one of those is
+	sockets *atomic.Int64                        // accepted and not closed yet
+	refused func()                               // counts a socket that got the bare answer
+	bare    func(*fasthttp.RequestHeader) []byte // that answer
+	asks    bool                                 // it depends on the request
 
 	mu      sync.Mutex
 	reserve *os.File // a descriptor to give up when there are no others, guarded by mu
@@ -58,7 +85,7 @@ type listener struct {
 
 func (s *Server) newListener(ln net.Listener) *listener {
 	l := &listener{Listener: ln, max: int64(s.cfg.MaxConnections + refusals), room: make(chan struct{}, 1), sockets: &s.sockets,
-		refused: func() { s.stats.refused(refusedSockets) }, bare: s.bareAnswer}
+		refused: func() { s.stats.refused(refusedSockets) }, bare: s.bareAnswer, asks: s.cfg.LimitAsResponse}
 	l.reserve, _ = os.Open(os.DevNull)
 	return l
 }
@@ -143,13 +170,20 @@ func (l *listener) Close() error {
 func (l *listener) refuse(c net.Conn) {
 	defer l.sockets.Add(-1)
 	l.refused()
-	refuseBare(c, l.bare())
+	_ = c.SetDeadline(time.Now().Add(refusalTime))
+	var h *fasthttp.RequestHeader
+	if l.asks {
+		h = new(fasthttp.RequestHeader)
+		_ = c.SetReadDeadline(time.Now().Add(refusalTime / 4))
+		_ = h.Read(bufio.NewReader(c)) // without it no lines are wanted
+		_ = c.SetReadDeadline(time.Now().Add(refusalTime))
+	}
+	refuseBare(c, l.bare(h))
 }
 
 // refuseBare writes the bare answer, reads away what the client sends, and closes.
 func refuseBare(c net.Conn, answer []byte) {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(refusalTime))
 	if _, err := c.Write(answer); err != nil {
 		return
 	}
@@ -195,7 +229,7 @@ func (l *listener) acceptWithReserve() net.Conn {
 		return c
 	}
 	l.refused()
-	refuseNow(c, l.bare())
+	refuseNow(c, l.bare(nil))
 	l.reserve, _ = os.Open(os.DevNull)
 	return nil
 }

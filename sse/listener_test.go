@@ -2,8 +2,10 @@ package sse
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ func TestAcceptedSocketsAreBounded(t *testing.T) {
 	}
 	until(t, "all are accepted", func() bool { return s.sockets.Load() == 2+refusals })
 	for range 5 {
-		if got := answer(t, addr, "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n"); got != bare503 {
+		if got := answer(t, addr, "GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n"); got != bare503+corsBytes {
 			t.Fatalf("got %q", got)
 		}
 	}
@@ -34,6 +36,32 @@ func TestAcceptedSocketsAreBounded(t *testing.T) {
 	until(t, "sockets are given back", func() bool { return s.sockets.Load() == 0 })
 	_, r := get(t, addr, "/v2/stream/s", "")
 	block(t, r)
+}
+
+// Beyond every bound too, a limit is one that clients survive, if so configured.
+func TestRefusedSocketsAsStream(t *testing.T) {
+	_, addr := serve(t, tenRecords(), func(c *Config) {
+		c.MaxConnections, c.LimitAsResponse, c.CORSOrigins = 1, true, []string{"https://a.example"}
+	})
+	for range 1 + refusals {
+		dial(t, addr, "")
+	}
+	f := func(request, kind, pattern string) {
+		t.Helper()
+		head, body := one(t, addr, request)
+		var ms int
+		if n, _ := fmt.Sscanf(body, pattern, &ms); n == 0 && body != pattern || n == 1 && (ms < 5000 || ms > 60000) {
+			t.Errorf("%q %q", head, body)
+		}
+		for _, want := range []string{"http/1.1 200 ok\r\n", "content-type: " + kind + "; charset=utf-8\r\n", "x-content-type-options: nosniff\r\n", "vary: origin\r\n"} {
+			if !strings.Contains(head, want) {
+				t.Errorf("no %q in %q", want, head)
+			}
+		}
+	}
+	f("GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n", "text/event-stream", "retry: %d\n: limit sockets\n\n")
+	f("GET /v2/stream/s HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n", "application/x-ndjson", "\n")
+	f("", "text/event-stream", "retry: %d\n: limit sockets\n\n")
 }
 
 // However a client goes, it is noticed and nothing stays counted.

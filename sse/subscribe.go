@@ -225,8 +225,7 @@ func lastEventID(ctx *fasthttp.RequestCtx) ([]byte, *refusal) {
 
 // laneOf chooses the wire form of a response.
 func laneOf(ctx *fasthttp.RequestCtx) (l lane) {
-	accept := strings.ToLower(string(ctx.Request.Header.Peek("Accept")))
-	if strings.HasPrefix(accept, "application/json") || strings.HasPrefix(accept, "application/x-ndjson") {
+	if wantsLines(&ctx.Request.Header) {
 		l |= laneLines
 	} else if string(ctx.QueryArgs().Peek("notices")) == "event" {
 		l |= laneNotices
@@ -237,12 +236,18 @@ func laneOf(ctx *fasthttp.RequestCtx) (l lane) {
 	return l
 }
 
+// wantsLines reports whether a request is for newline-delimited JSON.
+func wantsLines(h *fasthttp.RequestHeader) bool {
+	accept := bytes.ToLower(h.Peek("Accept"))
+	return bytes.HasPrefix(accept, []byte("application/json")) || bytes.HasPrefix(accept, []byte("application/x-ndjson"))
+}
+
 // contentType is that of a lane, as the request named it.
-func contentType(ctx *fasthttp.RequestCtx, l lane) string {
+func contentType(h *fasthttp.RequestHeader, l lane) string {
 	switch {
 	case l&laneLines == 0:
 		return "text/event-stream; charset=utf-8"
-	case bytes.HasPrefix(bytes.ToLower(ctx.Request.Header.Peek("Accept")), []byte("application/json")):
+	case bytes.HasPrefix(bytes.ToLower(h.Peek("Accept")), []byte("application/json")):
 		return "application/json; charset=utf-8"
 	}
 	return "application/x-ndjson; charset=utf-8"
@@ -251,7 +256,7 @@ func contentType(ctx *fasthttp.RequestCtx, l lane) string {
 // appendHead appends the status line, the header and the greeting.
 func (s *Server) appendHead(dst []byte, ctx *fasthttp.RequestCtx, sub *subscription) []byte {
 	dst = append(dst, "HTTP/1.1 200 OK\r\ncontent-type: "...)
-	dst = append(dst, contentType(ctx, sub.lane)...)
+	dst = append(dst, contentType(&ctx.Request.Header, sub.lane)...)
 	dst = append(dst, "\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\nconnection: close\r\n"...)
 	if sub.lane&laneBare == 0 {
 		dst = append(dst, "transfer-encoding: chunked\r\n"...)
