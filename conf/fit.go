@@ -115,7 +115,7 @@ func (l *loader) costs() []cost {
 	connections := int64(c.Server.MaxConnections)
 	buffers := connections * 2 * c.Server.SendBuffer / blockedShare
 	all := []cost{
-		{key: toml.Key{"server", "max_connections"}, bytes: connections*connectionBytes + buffers},
+		{key: toml.Key{"server", "max_connections"}, bytes: connections*connectionBytes + c.Server.tlsConnections()*tlsBytes + buffers},
 		{key: toml.Key{"server", "send_buffer"}, bytes: buffers},
 		{key: toml.Key{"server", "pending_bytes"}, bytes: c.Server.PendingBytes, size: true, times: 1},
 		{key: toml.Key{"views", "bytes"}, bytes: c.Views.Bytes, size: true, times: 1},

@@ -176,6 +176,10 @@ func TestWorstCase(t *testing.T) {
 	if len(parts) != len(want) || sum != total {
 		t.Errorf("%d parts, sum %d, want %d and %d", len(parts), total, len(want), sum)
 	}
+	c.Server.TLS = &ServerTLS{}
+	if _, with := c.WorstCase(); with != total+1000*14*kib {
+		t.Errorf("with TLS %d, without %d", with, total)
+	}
 }
 
 func TestGoLimits(t *testing.T) {

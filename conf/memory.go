@@ -14,6 +14,9 @@ const (
 	// 1 KiB of our own, the rest is the kernel's socket.
 	connectionBytes     = 4 * kib
 	connectionHeapBytes = kib
+	// tlsBytes is what TLS adds to a connection: a goroutine and what crypto/tls
+	// keeps (13.4 KB measured).
+	tlsBytes = 14 * kib
 	// blockedShare is the part of all clients, one in so many, that is counted
 	// with full send buffers; the kernel lets a buffer grow to twice its size.
 	blockedShare = 20
@@ -41,7 +44,7 @@ func (c *Config) WorstCase() (parts []Bound, total int64) {
 		{"base", baseBytes, true},
 		{"rings", rings, true},
 		{"ring entries", entries, true},
-		{"connections", connections * connectionHeapBytes, true},
+		{"connections", connections*connectionHeapBytes + c.Server.tlsConnections()*tlsBytes, true},
 		{"sockets", connections * (connectionBytes - connectionHeapBytes), false},
 		{"send buffers", connections * 2 * c.Server.SendBuffer / blockedShare, false},
 		{"pending", c.Server.PendingBytes, true},
@@ -56,6 +59,14 @@ func (c *Config) WorstCase() (parts []Bound, total int64) {
 		total += p.Bytes
 	}
 	return parts, total
+}
+
+// tlsConnections is how many connections may speak TLS.
+func (s *Server) tlsConnections() int64 {
+	if s.TLS == nil {
+		return 0
+	}
+	return int64(s.MaxConnections)
 }
 
 // powerOfTwo is the number of slots of a ring of n events.

@@ -36,8 +36,12 @@ const bare503 = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-
 const bareStream = "HTTP/1.1 200 OK\r\ncache-control: no-cache, no-transform\r\nconnection: close\r\ncontent-type: "
 
 // bareAnswer is what a socket beyond every bound gets. h is its request, or nil
-// where there is no time to read it.
+// where there is no time to read it. Where it expects TLS that is nothing: a
+// handshake costs more than there is left.
 func (s *Server) bareAnswer(h *fasthttp.RequestHeader) []byte {
+	if s.cfg.TLS != nil {
+		return nil
+	}
 	if !s.cfg.LimitAsResponse {
 		return append([]byte(bare503), s.bareHeaders()...)
 	}
