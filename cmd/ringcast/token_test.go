@@ -126,7 +126,7 @@ func TestTokens(t *testing.T) {
 
 	live := follow(t, ledger.Config{URLs: []string{in.url("s")}, Book: k.book, Header: []string{"Authorization: Bearer " + good}})
 	eventually(t, patience, func() bool { return in.metric(`ringcast_connections{stream="s"}`) == 1 }, func() string { return "no client" })
-	short := first.lasts(3 * time.Second)
+	short := first.lasts(10 * time.Second)
 	ending := follow(t, ledger.Config{URLs: []string{in.url("s") + "?jwt=" + short}, Book: k.book})
 
 	// The issuer has another key; then a file that is none.
