@@ -13,7 +13,7 @@ TOOLS   := $(CURDIR)/bin/tools
 # A checkout that belongs to somebody else is none that Go may ask git about.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
-.PHONY: help build run test test-kafka test-clients lint fuzz sim mutate bench bench-full clean
+.PHONY: help build run test test-kafka test-clients test-browser lint fuzz sim mutate bench bench-full clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,11 +34,15 @@ test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Ja
 test-clients: ## the SSE clients of Python, cut off again and again (needs Python 3 with venv; fetches them)
 	$(GO) test -race -tags clients -count=1 -run '^TestPython$$' ./cmd/ringcast
 
+test-browser: ## the live page in a real browser (needs Chromium)
+	$(GO) test -race -tags browser -count=1 -run '^TestBrowser' ./cmd/ringcast
+
 lint: $(TOOLS)/golangci-lint ## gofmt, go vet for three systems, golangci-lint
 	@test -z "$$(gofmt -l $(SOURCES))" || { gofmt -d $(SOURCES); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags kafka ./...
 	$(GO) vet -tags clients ./...
+	$(GO) vet -tags browser ./...
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 	GOOS=darwin $(GO) build -o /dev/null ./cmd/ringcast

@@ -124,7 +124,7 @@ for (const box of boxes) box.addEventListener("change", chosen);
 $("since").addEventListener("change", chosen);
 
 if (matchMedia("(max-width: 57.99rem)").matches) for (const d of document.querySelectorAll(".fold")) d.open = false;
-const wanted = decodeURIComponent(location.hash.slice(1)).split(",");
+const wanted = location.hash.slice(1).split(",");
 const first = boxes.filter((b) => wanted.includes(b.value));
 for (const box of first.length ? first : boxes.slice(0, 1)) box.checked = true;
 connect();
