@@ -36,6 +36,7 @@ func loadPart(ctx context.Context, args []string) error {
 	flags.BoolVar(&c.Keep, "keep", false, "keep the last ids, to reconnect")
 	flags.BoolVar(&c.Stall, "stall", false, "read nothing after the greeting")
 	flags.DurationVar(&c.Late, "late", 0, "leave what arrives for so long, with a receive buffer of 4 KiB")
+	flags.BoolVar(&c.TLS, "tls", false, "speak TLS; any certificate will do")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

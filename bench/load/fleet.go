@@ -4,6 +4,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -35,6 +36,8 @@ type Config struct {
 	// Late is how long what arrived waits until a client reads it, with a receive buffer of 4 KiB: until then the
 	// server has room for no more, as if its segments were acknowledged that late. 0: at once.
 	Late time.Duration
+	// TLS makes clients speak it. They can only connect, and read all they can.
+	TLS bool
 }
 
 // small says whether clients have a small receive buffer, so that the kernel does not read for them.
@@ -60,6 +63,9 @@ func New(c Config) (*Fleet, error) {
 	server, err := netip.ParseAddrPort(c.Server)
 	if err != nil || !server.Addr().Is4() {
 		return nil, fmt.Errorf("cannot use server %q: it must be IPV4:PORT", c.Server)
+	}
+	if c.TLS && (c.small() || c.Keep) {
+		return nil, errors.New("cannot read slowly or come back over TLS: such clients only connect")
 	}
 	f := &Fleet{
 		config: c,
@@ -106,6 +112,12 @@ func (f *Fleet) Connect(ctx context.Context, total int, plan Plan) error {
 		for _, n := range next {
 			c.sequences = append(c.sequences, sequence{next: n})
 			f.before += n
+		}
+		if f.config.TLS {
+			if err := f.encrypted(f.clients, c, f.request(plan.id(f.config.Topic, next))); err != nil {
+				return err
+			}
+			continue
 		}
 		var err error
 		if c.fd, err = dial(f.clients, f.server, f.request(plan.id(f.config.Topic, next)), f.config.small()); err != nil {

@@ -4,6 +4,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 // Herd begins all connections at once, without waiting for any, until there are total, and returns when all have
 // their greeting. Beyond the server's backlog it is the kernel that waits, and tries again after a second.
 func (f *Fleet) Herd(ctx context.Context, total int) error {
+	if f.config.TLS {
+		return errors.New("cannot send a herd over TLS: such clients only connect")
+	}
 	f.begin()
 	for ; f.clients < total; f.clients++ {
 		c := &client{request: f.request(nil), stream: stream{began: time.Now().UnixMicro(), sequences: make([]sequence, f.config.Partitions)}}

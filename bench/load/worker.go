@@ -4,6 +4,7 @@ package load
 
 import (
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -38,7 +39,8 @@ type worker struct {
 
 type client struct {
 	stream
-	fd      int      // -1 when closed
+	fd      int      // -1 when closed, or not our own to read
+	conn    net.Conn // of a client with TLS; nil when closed
 	request []byte   // what to send as soon as the connection stands; nil when it is sent
 	until   []uint64 // what to read up to; nil: for ever
 	budget  int      // bytes that a slow client may read now
@@ -123,9 +125,15 @@ func (w *worker) read(c *client, limit int) (n int) {
 		w.drop(c, fmt.Errorf("connection closed by the server"))
 		return 0
 	}
+	w.took(c, w.buf[:kept+n], n)
+	return n
+}
+
+// took feeds b, of which the last n bytes are new, to the client's stream. The caller holds mu.
+func (w *worker) took(c *client, b []byte, n int) {
 	w.tally.Bytes += uint64(n)
 	before := c.phase
-	rest, err := c.feed(w.buf[:kept+n], time.Now().UnixMicro(), w.want, &w.tally)
+	rest, err := c.feed(b, time.Now().UnixMicro(), w.want, &w.tally)
 	if before != greeted && c.phase == greeted {
 		w.greeted++
 		if w.stall {
@@ -134,15 +142,14 @@ func (w *worker) read(c *client, limit int) (n int) {
 	}
 	if err != nil {
 		w.drop(c, err)
-		return n
+		return
 	}
 	if c.until != nil && c.missing(c.until) == 0 {
 		w.done++
 		c.close()
-		return n
+		return
 	}
 	c.carry = append(c.carry[:0], rest...)
-	return n
 }
 
 // ignore makes the worker read nothing more of a client.
@@ -157,6 +164,10 @@ func (c *client) close() {
 	if c.fd >= 0 {
 		unix.Close(c.fd)
 		c.fd = -1
+	}
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
 	}
 	c.carry = nil
 }

@@ -77,19 +77,24 @@ func (f fanout) one(ctx context.Context, b *Bench, k kind, size int) (s speed, e
 		if r, err := at.clients.await(at.producer.Sent()); verdict(r, err) != nil {
 			return fmt.Errorf("warming up: %w", verdict(r, err))
 		}
-		m, err := b.startMeter(ctx, at)
-		if err != nil {
-			return err
-		}
-		begin := time.Now()
-		if err := at.producer.Paced(ctx, f.rate, f.measured); err != nil {
-			return err
-		}
-		end, err := at.clients.await(at.producer.Sent())
-		s, err = m.stop(ctx, time.Since(begin).Seconds(), end, verdict(end, err))
+		s, err = b.steady(ctx, at, f.rate, f.measured)
 		return err
 	}, flags...)
 	return s, err
+}
+
+// steady measures a stream of rate records a second for d.
+func (b *Bench) steady(ctx context.Context, at session, rate float64, d time.Duration) (speed, error) {
+	m, err := b.startMeter(ctx, at)
+	if err != nil {
+		return speed{}, err
+	}
+	begin := time.Now()
+	if err := at.producer.Paced(ctx, rate, d); err != nil {
+		return speed{}, err
+	}
+	end, err := at.clients.await(at.producer.Sent())
+	return m.stop(ctx, time.Since(begin).Seconds(), end, verdict(end, err))
 }
 
 // judge fails a run in which clients that are late but healthy had short writes.

@@ -47,6 +47,7 @@ func Scenarios() []Scenario {
 		{"churn", churn{clients: 2000, perSecond: 400, rate: 20, size: 300, long: 10 * time.Second}.run},
 		{"processes", processes{servers: 2, clients: 5000, rate: 5, size: 300, long: 4 * time.Second}.run},
 		{"soak", soak{clients: most, rate: 5, size: 300, long: 15 * time.Second}.run},
+		{"tls", encrypted{clients: 2000, rate: 20, size: 1200, measured: steadyMeasured}.run},
 		{"replay", replay},
 		{"herd", herd},
 		{"slow-replay", slowReplay},

@@ -18,6 +18,7 @@ type setup struct {
 	cache          int    // of replays, in bytes
 	maxClients     int    // of replays
 	topic          string // of the only stream
+	cert, key      string // files; without them the listener is plain
 }
 
 func (o setup) toml(broker, listen, admin string) string {
@@ -25,6 +26,9 @@ func (o setup) toml(broker, listen, admin string) string {
 	fmt.Fprintf(&t, "[server]\nlisten = %q\nadmin_listen = %q\n", listen, admin)
 	if o.maxConnections > 0 {
 		fmt.Fprintf(&t, "max_connections = %d\n", o.maxConnections)
+	}
+	if o.cert != "" {
+		fmt.Fprintf(&t, "[server.tls]\ncert = %q\nkey = %q\n", o.cert, o.key)
 	}
 	fmt.Fprintf(&t, "[kafka]\nbrokers = [%q]\n", broker)
 	if o.cache > 0 || o.maxClients > 0 {
@@ -88,6 +92,8 @@ func (b *Bench) withClients(s *server, topic string, partitions, size int, do fu
 const (
 	keepIDs = "-keep"
 	stall   = "-stall"
+	// encryptedClients speak TLS.
+	encryptedClients = "-tls"
 )
 
 func readLate(by time.Duration) []string { return []string{"-late", by.String()} }
