@@ -12,6 +12,9 @@ type Machine struct {
 }
 
 func (m Machine) String() string {
-	return fmt.Sprintf("%s, %d cores, %s, %s, %s; server, clients and Kafka on the same machine.",
-		m.CPU, m.Cores, m.Memory, m.Kernel, m.Go)
+	return m.name() + "; server, clients and Kafka on the same machine."
+}
+
+func (m Machine) name() string {
+	return fmt.Sprintf("%s, %d cores, %s, %s, %s", m.CPU, m.Cores, m.Memory, m.Kernel, m.Go)
 }

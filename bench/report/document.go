@@ -81,7 +81,7 @@ func (d *Document) WriteFiles(dir string, m Machine, command string) error {
 	if len(d.Failures) > 0 {
 		title += " (FAILED: these figures do not count)"
 	}
-	return writeFile(filepath.Join(dir, d.Scenario+".svg"), func(w io.Writer) error { return SVG(w, title, d.Charts) })
+	return writeFile(filepath.Join(dir, d.Scenario+".svg"), func(w io.Writer) error { return SVG(w, title, m.name(), d.Charts) })
 }
 
 func writeFile(path string, write func(io.Writer) error) error {

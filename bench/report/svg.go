@@ -12,7 +12,7 @@ const (
 	panelWidth, panelHeight = 760.0, 330.0
 	plotLeft, plotRight     = 78.0, panelWidth - 20
 	plotTop, plotBottom     = 74.0, panelHeight - 56
-	headHeight              = 34.0
+	headHeight              = 50.0
 )
 
 // colours are told apart on white and on black, also by those who see no red or green.
@@ -24,6 +24,7 @@ const style = `<style>
 text { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; font-size: 12px; fill: #1f2328 }
 .page { fill: #ffffff }
 .head { font-size: 16px; font-weight: 600 }
+.source { font-size: 11px }
 .title { font-size: 14px; font-weight: 600 }
 .grid { stroke: #d5d9de; stroke-width: 1 }
 .axis { stroke: #6e7781; stroke-width: 1 }
@@ -38,8 +39,8 @@ text { fill: #e6edf3 }
 </style>
 `
 
-// SVG draws charts one below the other, under a title.
-func SVG(w io.Writer, title string, charts []Chart) error {
+// SVG draws charts one below the other, under a title and a line that says where the figures come from.
+func SVG(w io.Writer, title, source string, charts []Chart) error {
 	var d drawing
 	height := headHeight + panelHeight*float64(len(charts))
 	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" role="img" aria-label="%s">`+"\n",
@@ -47,6 +48,7 @@ func SVG(w io.Writer, title string, charts []Chart) error {
 	d.printf("%s", style)
 	d.printf(`<rect class="page" width="%g" height="%g"/>`+"\n", panelWidth, height)
 	d.text(20, 26, "start", "head", title)
+	d.text(20, 44, "start", "source", source)
 	for i := range charts {
 		d.printf(`<g transform="translate(0 %g)">`+"\n", headHeight+panelHeight*float64(i))
 		d.panel(&charts[i])

@@ -18,7 +18,7 @@ import (
 func draw(t *testing.T, charts ...Chart) string {
 	t.Helper()
 	var b strings.Builder
-	if err := SVG(&b, "a <title> & more", charts); err != nil {
+	if err := SVG(&b, "a <title> & more", "a machine", charts); err != nil {
 		t.Fatal(err)
 	}
 	height := headHeight + panelHeight*float64(len(charts))
@@ -51,7 +51,7 @@ func TestPictureShowsWhatItIsGiven(t *testing.T) {
 		Chart{Title: "Latency", X: "share of deliveries", Y: "ms", Labels: []string{"p50", "max"}, Lines: true, Log: true,
 			Series: []Series{Exactly("ringcast", 0.2, 900)}},
 		Chart{Title: "Memory <over> time", X: "seconds", Y: "MiB", At: []float64{0, 10, 40}, Series: []Series{Exactly("ringcast", 20, 21, 20.5)}})
-	for _, want := range []string{"a &lt;title&gt; &amp; more", "µs per delivery", "300 B", "1.2 KB", "ringcast", "yardstick",
+	for _, want := range []string{"a &lt;title&gt; &amp; more", "a machine", "µs per delivery", "300 B", "1.2 KB", "ringcast", "yardstick",
 		"share of deliveries", "p50", "Memory &lt;over&gt; time", "seconds", "prefers-color-scheme: dark"} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the picture lacks %q", want)

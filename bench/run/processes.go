@@ -15,7 +15,7 @@ import (
 
 // processes is several servers of one stream side by side, each with its own clients.
 type processes struct {
-	servers, clients int // with Bench.Full four servers with as many clients as a process can have
+	servers, clients int // with Bench.Full four servers with as many clients as a process can have, at 2 records/s
 	rate             float64
 	size             int
 	long             time.Duration
@@ -26,7 +26,7 @@ const perProcess = 1 << 30
 
 func (c processes) run(ctx context.Context, b *Bench) (d report.Document, err error) {
 	if b.Full {
-		c.servers, c.clients, c.long = 4, most, 10*c.long
+		c.servers, c.clients, c.rate, c.long = 4, most, 2, 10*c.long
 	}
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
