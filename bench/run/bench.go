@@ -47,7 +47,9 @@ type Bench struct {
 
 // Run runs one scenario. An error means that there is no result; a result may still say that it failed.
 func (b *Bench) Run(ctx context.Context, s Scenario) (report.Document, error) {
+	begin := time.Now()
 	d, err := s.run(ctx, b)
+	b.progress("%s took %v", s.Name, time.Since(begin).Round(time.Second))
 	if err != nil {
 		b.title(&d, s)
 		return d, fmt.Errorf("cannot run scenario %s: %w", s.Name, err)

@@ -38,6 +38,9 @@ func (c connectHerd) run(ctx context.Context, b *Bench) (report.Document, error)
 			}
 			b.progress("round %d of %d, %s: all served after %.2f s, %.0f µs of processor time a connect", round+1, b.Rounds, b.label(k), r.seconds, r.cpu)
 			got[k] = append(got[k], r)
+			if r.client > 0.9 {
+				d.Notes = append(d.Notes, fmt.Sprintf("round %d, %s: the load generator was a bottleneck (%s of a core).", round+1, b.label(k), report.Share(r.client)))
+			}
 		}
 	}
 	over := func(k kind, f func(came) float64) report.Spread {
@@ -48,7 +51,7 @@ func (c connectHerd) run(ctx context.Context, b *Bench) (report.Document, error)
 		return report.Over(v)
 	}
 	t := report.Table{Title: fmt.Sprintf("Figures, median of %d rounds", b.Rounds), Rows: [][]string{{"server", "all have first bytes after", "(min–max)",
-		"from a client's own connect: p50", "p99", "p99.9", "max", "CPU per connect", "resident, for each", "threads", "load generator CPU"}}}
+		"from a client's own connect: p50", "p99", "p99.9", "max", "CPU per connect", "resident, for each", "threads", "descriptors not clients", "Kafka connections", "load generator CPU"}}}
 	wait := report.Chart{Title: "Until a client has its first bytes", X: "percentile of clients", Y: "ms, logarithmic", Labels: []string{"p50", "p99", "p99.9", "max"}, Lines: true, Log: true}
 	cost := report.Chart{Title: "Processor time of the server", X: "median, and the least and largest of the rounds", Y: "µs per connect", Labels: []string{""}}
 	for _, k := range kinds {
@@ -65,6 +68,8 @@ func (c connectHerd) run(ctx context.Context, b *Bench) (report.Document, error)
 		cost.Series = append(cost.Series, report.Series{Name: b.label(k), Values: []report.Spread{cpu}})
 		t.Rows = append(t.Rows, append(row, fmt.Sprintf("%.0f µs", cpu.Median), fmt.Sprintf("%.0f B", over(k, func(r came) float64 { return r.uses.perClient() }).Median),
 			fmt.Sprintf("%.0f", over(k, func(r came) float64 { return float64(r.uses.threads) }).Max),
+			fmt.Sprintf("%.0f", over(k, func(r came) float64 { return float64(r.uses.descriptors - r.uses.clients) }).Max),
+			fmt.Sprintf("%.0f", over(k, func(r came) float64 { return float64(r.uses.kafka) }).Max),
 			report.Share(over(k, func(r came) float64 { return r.client }).Median)))
 	}
 	ratio := func(f func(came) float64) string {

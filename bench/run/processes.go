@@ -42,7 +42,7 @@ func (c processes) run(ctx context.Context, b *Bench) (d report.Document, err er
 		p99s.Labels = append(p99s.Labels, fmt.Sprint(i+1))
 	}
 	for _, k := range []kind{subject, auto} {
-		t, line, err := c.one(ctx, b, k)
+		t, line, err := c.one(ctx, b, &d, k)
 		if err != nil {
 			return d, fmt.Errorf("%s: %w", b.label(k), err)
 		}
@@ -55,18 +55,18 @@ func (c processes) run(ctx context.Context, b *Bench) (d report.Document, err er
 }
 
 // one runs all servers of a kind at a time.
-func (c processes) one(ctx context.Context, b *Bench, k kind) (t report.Table, line report.Series, err error) {
+func (c processes) one(ctx context.Context, b *Bench, d *report.Document, k kind) (t report.Table, line report.Series, err error) {
 	err = b.withSessionOf(ctx, k, setup{maxConnections: most}, 2, c.size, func(first session) error {
-		t, line, err = c.with(ctx, b, k, []session{first})
+		t, line, err = c.with(ctx, b, d, k, []session{first})
 		return err
 	})
 	return t, line, err
 }
 
 // with starts the servers that are still missing, and measures when all are there.
-func (c processes) with(ctx context.Context, b *Bench, k kind, all []session) (t report.Table, line report.Series, err error) {
+func (c processes) with(ctx context.Context, b *Bench, d *report.Document, k kind, all []session) (t report.Table, line report.Series, err error) {
 	if len(all) == c.servers {
-		return c.measure(ctx, b, k, all)
+		return c.measure(ctx, b, d, k, all)
 	}
 	next := all[0]
 	s, err := b.serveAs(ctx, k, setup{topic: next.topic, maxConnections: most})
@@ -80,13 +80,13 @@ func (c processes) with(ctx context.Context, b *Bench, k kind, all []session) (t
 	}
 	err = b.withClients(s, next.topic, 2, c.size, func(clients *clients) error {
 		next.clients = clients
-		t, line, err = c.with(ctx, b, k, append(all, next))
+		t, line, err = c.with(ctx, b, d, k, append(all, next))
 		return err
 	})
 	return t, line, err
 }
 
-func (c processes) measure(ctx context.Context, b *Bench, k kind, all []session) (t report.Table, line report.Series, err error) {
+func (c processes) measure(ctx context.Context, b *Bench, d *report.Document, k kind, all []session) (t report.Table, line report.Series, err error) {
 	t = report.Table{Title: b.label(k), Rows: [][]string{{"process", "clients", "resident", "above itself without clients, for each", "server CPU", "load generator CPU",
 		"CPU per delivery", "p50", "p99", "p99.9", "max", "threads", "Kafka connections"}}}
 	line.Name = b.label(k)
@@ -119,9 +119,10 @@ func (c processes) measure(ctx context.Context, b *Bench, k kind, all []session)
 	for i, at := range all {
 		end, err := at.clients.await(producer.Sent())
 		s, err := meters[i].stop(ctx, time.Since(begin).Seconds(), end, verdict(end, err))
-		if err := firstOf(err, s.failed); err != nil {
+		if err != nil {
 			return t, line, fmt.Errorf("process %d: %w", i+1, err)
 		}
+		b.judge(d, fmt.Sprintf("%s, process %d", b.label(k), i+1), s)
 		b.progress("%s, process %d: p99 %s, %s", b.label(k), i+1, report.Micros(p99(s)), mebibytes(resident(s)))
 		line.Values = append(line.Values, report.Over([]float64{p99(s) / 1e3}))
 		t.Rows = append(t.Rows, []string{fmt.Sprint(i + 1), fmt.Sprint(c.clients), mebibytes(resident(s)), fmt.Sprintf("%.0f B", perClient(s)),

@@ -29,7 +29,7 @@ func (c soak) run(ctx context.Context, b *Bench) (d report.Document, err error) 
 	}
 	d.Summary = fmt.Sprintf("%d clients × %g records/s of %d B for %v; the yardstick for a tenth of the time, at least 5 s.", c.clients, c.rate, c.size, c.long)
 	memory := report.Chart{Title: "Resident memory of the server, garbage included", X: "seconds", Y: "MiB"}
-	late := report.Table{Title: "Latency and cost", Rows: [][]string{{"server", "deliveries", "p50", "p99", "p99.9", "max", "server CPU", "CPU per delivery", "load generator CPU", "others' CPU"}}}
+	late := report.Table{Title: "Latency and cost", Rows: [][]string{{"server", "deliveries", "p50", "p99", "p99.9", "max", "server CPU", "CPU per delivery", "resident, for each client", "load generator CPU", "others' CPU"}}}
 	holds := report.Table{Title: "Memory after garbage collection", Rows: [][]string{{"", "resident", "threads", "descriptors", "Kafka connections"}}}
 	for _, k := range []kind{subject, auto} {
 		s, before, after, line, err := c.one(ctx, b, k)
@@ -42,7 +42,7 @@ func (c soak) run(ctx context.Context, b *Bench) (d report.Document, err error) 
 		}
 		b.progress("%s: %s deliveries, p99 %s, %s before, %s after", b.label(k), report.Count(s.deliveries), report.Micros(p99(s)), mebibytes(float64(before.resident)), mebibytes(float64(after.resident)))
 		late.Rows = append(late.Rows, []string{b.label(k), report.Count(s.deliveries), report.Micros(p50(s)), report.Micros(p99(s)), report.Micros(p999(s)), report.Micros(maximum(s)),
-			report.Share(serverShare(s)), fmt.Sprintf("%.2f µs", s.perDelivery()), report.Share(clientShare(s)), report.Share(othersShare(s))})
+			report.Share(serverShare(s)), fmt.Sprintf("%.2f µs", s.perDelivery()), fmt.Sprintf("%.0f B", perClient(s)), report.Share(clientShare(s)), report.Share(othersShare(s))})
 		holds.Rows = append(holds.Rows, before.cells(b.label(k)+", before"), after.cells(b.label(k)+", after"))
 		if k == subject {
 			memory.At, memory.Series = line.seconds, []report.Series{line.series(b.label(k))}
