@@ -1,5 +1,3 @@
-//go:build clients
-
 package main
 
 import (
@@ -66,8 +64,7 @@ func (c *cutter) accept() {
 func (c *cutter) pass(client *net.TCPConn) {
 	server, err := net.Dial("tcp", c.servers[rand.N(len(c.servers))])
 	if err != nil {
-		c.t.Errorf("cannot reach a server: %v", err)
-		return
+		return // it is away
 	}
 	defer server.Close()
 	request := bufio.NewReader(client)

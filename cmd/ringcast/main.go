@@ -24,13 +24,14 @@ usage:
                  [-listen ADDR] [-admin-listen ADDR]
   ringcast check -config FILE [-kafka] validate a configuration, print it with
                                        defaults and the memory it may take
+  ringcast tail URL[,…]                follow a stream; -h lists the flags
   ringcast version [-json]             version, commit, Go version
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the command without the process.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout *os.File, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
@@ -40,6 +41,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runServe(args[1:], stderr)
 	case "check":
 		return runCheck(args[1:], stdout, stderr)
+	case "tail":
+		return runTail(args[1:], stdout, stderr)
 	case "version":
 		return runVersion(args[1:], stdout, stderr)
 	case "help", "-h", "-help", "--help":
