@@ -13,7 +13,7 @@ TOOLS   := $(CURDIR)/bin/tools
 # A checkout that belongs to somebody else is none that Go may ask git about.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
-.PHONY: help build run test test-kafka test-clients test-browser lint fuzz sim mutate bench bench-full clean
+.PHONY: help build run test test-kafka test-clients test-browser test-proxies lint fuzz sim mutate bench bench-full clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Ja
 	$(GO) test -race -tags kafka -count=1 -timeout 20m ./scripts/kafka
 	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|LeaderMoves|Secured)?$$' ./cmd/ringcast
 
-test-clients: ## the SSE clients of Python, cut off again and again (needs Python 3 with venv; fetches them)
-	$(GO) test -race -tags clients -count=1 -run '^TestPython$$' ./cmd/ringcast
+test-clients: ## the SSE clients of Python, Node, Go and curl, cut off again and again (fetches them; needs Python 3 with venv, Node 20, curl)
+	$(GO) test -race -tags clients -count=1 -run '^Test(Python|Node|Go|Curl)Clients?$$' ./cmd/ringcast
+
+test-proxies: ## the examples of scripts/deploy: nginx, HAProxy and Varnish in front of two instances (needs them)
+	$(GO) test -race -tags proxies -count=1 -run '^TestProxies$$' ./cmd/ringcast
 
 test-browser: ## the live page in a real browser (needs Chromium)
 	$(GO) test -race -tags browser -count=1 -run '^TestBrowser' ./cmd/ringcast
@@ -43,6 +46,7 @@ lint: $(TOOLS)/golangci-lint ## gofmt, go vet for three systems, golangci-lint
 	$(GO) vet -tags kafka ./...
 	$(GO) vet -tags clients ./...
 	$(GO) vet -tags browser ./...
+	$(GO) vet -tags proxies ./...
 	GOOS=darwin $(GO) vet ./...
 	GOOS=windows $(GO) vet ./...
 	GOOS=darwin $(GO) build -o /dev/null ./cmd/ringcast

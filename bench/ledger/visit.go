@@ -125,6 +125,9 @@ func (v *visit) read(ctx context.Context) error {
 		if taken := v.take(want[:n]); taken != nil {
 			return taken
 		}
+		if c.config.Foreign && v.chunks != nil && v.chunks.done {
+			return nil // a proxy keeps the connection for another request
+		}
 		if v.plan.CutAfter > 0 && v.end.Bytes >= v.plan.CutAfter {
 			return errCut
 		}
