@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -176,20 +174,6 @@ func (b *browser) weight() (total int64) {
 		}
 	}
 	return total
-}
-
-// startAt starts a server that listens on a port of its own choice, so that
-// another can take its place.
-func startAt(t *testing.T, addr, document string) *instance {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "ringcast.toml")
-	document = strings.Replace(document, "[server]\n", fmt.Sprintf("[server]\nlisten = %q\nadmin_listen = \"127.0.0.1:0\"\n", addr), 1)
-	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	in := startArgs(t, "serve", "-config", file)
-	in.waitReady()
-	return in
 }
 
 // scribe writes numbered events to the partitions of topic "t" in turn.

@@ -57,19 +57,33 @@ type instance struct {
 // are added: free ports on loopback.
 func startConfig(t *testing.T, document string) *instance {
 	t.Helper()
+	return startListening(t, "127.0.0.1:0", document)
+}
+
+// startAt is startConfig with the public listener at an address, so that
+// another one can take its place. It waits until the server is ready.
+func startAt(t *testing.T, addr, document string) *instance {
+	t.Helper()
+	in := startListening(t, addr, document)
+	in.waitReady()
+	return in
+}
+
+func startListening(t *testing.T, addr, document string) *instance {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "ringcast.toml")
-	writeConfig(t, file, document)
+	writeConfig(t, file, addr, document)
 	in := startArgs(t, "serve", "-config", file)
 	in.file = file
 	return in
 }
 
-func writeConfig(t *testing.T, file, document string) {
+func writeConfig(t *testing.T, file, addr, document string) {
 	t.Helper()
 	if !strings.Contains(document, "[server]") {
 		document = "[server]\n" + document
 	}
-	document = strings.Replace(document, "[server]\n", "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n", 1)
+	document = strings.Replace(document, "[server]\n", fmt.Sprintf("[server]\nlisten = %q\nadmin_listen = \"127.0.0.1:0\"\n", addr), 1)
 	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +93,7 @@ func writeConfig(t *testing.T, file, document string) {
 // what has become of it.
 func (in *instance) reload(document, message string) {
 	in.t.Helper()
-	writeConfig(in.t, in.file, document)
+	writeConfig(in.t, in.file, "127.0.0.1:0", document)
 	before := strings.Count(in.text(), message)
 	if err := in.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		in.t.Fatal(err)

@@ -68,8 +68,8 @@ func example(t *testing.T, name string, pairs ...string) string {
 	return s
 }
 
-// write makes a file that any user may read.
-func write(t *testing.T, dir, name, content string) string {
+// readable makes a file that any user may read.
+func readable(t *testing.T, dir, name, content string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
@@ -134,8 +134,8 @@ func startNginx(t *testing.T, servers [2]server, change ...string) *proxy {
 	t.Helper()
 	p, dir := newProxy(t), directory(t)
 	cert, key := certificate(t)
-	write(t, dir, "ringcast.crt", cert)
-	write(t, dir, "ringcast.key", key)
+	readable(t, dir, "ringcast.crt", cert)
+	readable(t, dir, "ringcast.key", key)
 	conf := example(t, "nginx.conf", append([]string{
 		"127.0.0.1:8080", servers[0].addr, "127.0.0.1:8090", servers[1].addr,
 		"listen 80;", "listen " + p.addr + ";", "listen 443 ", "listen " + p.tls + " ", "/etc/nginx/", dir + "/",
@@ -148,21 +148,21 @@ func startNginx(t *testing.T, servers [2]server, change ...string) *proxy {
 		temp += fmt.Sprintf("    %s_temp_path %s/%s;\n", kind, dir, kind)
 	}
 	main := fmt.Sprintf("daemon off;\nworker_processes 2;\npid %s/pid;\nerror_log stderr;\nevents { worker_connections 1024; }\nhttp {\n    access_log off;\n%s%s\n}\n", dir, temp, conf)
-	return p.run(t, "nginx", "-p", dir, "-e", "stderr", "-c", write(t, dir, "nginx.conf", main))
+	return p.run(t, "nginx", "-p", dir, "-e", "stderr", "-c", readable(t, dir, "nginx.conf", main))
 }
 
 func startHAProxy(t *testing.T, servers [2]server, change ...string) *proxy {
 	t.Helper()
 	p, dir := newProxy(t), directory(t)
 	cert, key := certificate(t)
-	write(t, dir, "ringcast.pem", cert+key)
+	readable(t, dir, "ringcast.pem", cert+key)
 	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 	conf := example(t, "haproxy.cfg", append([]string{
 		"127.0.0.1:8080 port 8081", servers[0].addr + " port " + port(servers[0].admin),
 		"127.0.0.1:8090 port 8091", servers[1].addr + " port " + port(servers[1].admin),
 		"bind :80", "bind " + p.addr, "bind :443", "bind " + p.tls, "/etc/haproxy/", dir + "/", "maxconn 40000", "maxconn 1000",
 	}, change...)...)
-	return p.run(t, "haproxy", "-db", "-f", write(t, dir, "haproxy.cfg", conf))
+	return p.run(t, "haproxy", "-db", "-f", readable(t, dir, "haproxy.cfg", conf))
 }
 
 func startVarnish(t *testing.T, servers [2]server, change ...string) *proxy {
@@ -175,7 +175,7 @@ func startVarnish(t *testing.T, servers [2]server, change ...string) *proxy {
 	}
 	vcl := example(t, "varnish.vcl", append([]string{`"8080"`, port(servers[0].addr), `"8090"`, port(servers[1].addr)}, change...)...)
 	return p.run(t, "varnishd", "-F", "-j", "none", "-n", dir, "-a", p.addr, "-s", "malloc,16m", "-p", "pipe_timeout="+pipe,
-		"-f", write(t, dir, "default.vcl", vcl))
+		"-f", readable(t, dir, "default.vcl", vcl))
 }
 
 // certificate makes one for loopback, in PEM.

@@ -143,7 +143,7 @@ func TestTail(t *testing.T) {
 	config := k.config("retry = \"10ms\"\ndrain_timeout = \"100ms\"", "events = 64")
 	var servers []*instance
 	for range 2 {
-		servers = append(servers, startAt(t, config, fmt.Sprintf("127.0.0.1:%d", freePort(t))))
+		servers = append(servers, startAt(t, fmt.Sprintf("127.0.0.1:%d", freePort(t)), config))
 	}
 	var cutters []*cutter
 	var urls []string
@@ -173,7 +173,7 @@ func TestTail(t *testing.T) {
 					_ = in.cmd.Process.Kill()
 					<-in.ended
 				}
-				servers[part-1] = startAt(t, config, in.addr)
+				servers[part-1] = startAt(t, in.addr, config)
 			}
 		}
 		end := k.book.End()
@@ -193,14 +193,6 @@ func TestTail(t *testing.T) {
 	if n := cuts(); n < 30 {
 		t.Errorf("it was cut off %d times", n)
 	}
-}
-
-// startAt is startConfig with the public listener at an address.
-func startAt(t *testing.T, config, addr string) *instance {
-	t.Helper()
-	in := startArgs(t, "serve", "-config", file(t, strings.Replace(config, "[server]\n", fmt.Sprintf("[server]\nlisten = %q\nadmin_listen = \"127.0.0.1:0\"\n", addr), 1)))
-	in.waitReady()
-	return in
 }
 
 // TestTailOutput: a pipe gets the data and nothing else, and may be closed; -n is
