@@ -58,7 +58,7 @@ func runScenarios(ctx context.Context, args []string) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("cannot use argument %q: scenarios are chosen with -scenario", flags.Arg(0))
 	}
-	todo, err := choose(append(all, run.Smoke()), *chosen)
+	todo, err := choose(append(all, run.Peers(), run.Smoke()), *chosen)
 	if err != nil {
 		return err
 	}

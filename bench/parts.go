@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringcast/ringcast/bench/intake"
 	"github.com/ringcast/ringcast/bench/load"
+	"github.com/ringcast/ringcast/bench/peers"
 	"github.com/ringcast/ringcast/bench/yardstick"
 )
 
@@ -20,6 +21,8 @@ var parts = map[string]func(context.Context, []string) error{
 	"load":      loadPart,
 	"yardstick": yardstickPart,
 	"consume":   consumePart,
+	"naive":     naivePart,
+	"publish":   publishPart,
 }
 
 // loadPart is the load generator; its commands are load.Command lines.
@@ -37,6 +40,7 @@ func loadPart(ctx context.Context, args []string) error {
 	flags.BoolVar(&c.Stall, "stall", false, "read nothing after the greeting")
 	flags.DurationVar(&c.Late, "late", 0, "leave what arrives for so long, with a receive buffer of 4 KiB")
 	flags.BoolVar(&c.TLS, "tls", false, "speak TLS; any certificate will do")
+	flags.BoolVar(&c.Plain, "plain", false, "the server is not ringcast: take any event stream")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -66,6 +70,27 @@ func consumePart(ctx context.Context, args []string) error {
 		return err
 	}
 	return intake.Count(ctx, strings.Split(*brokers, ","), *topic, *records, os.Stdout)
+}
+
+// naivePart is the naive server, until SIGTERM.
+func naivePart(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("naive", flag.ExitOnError)
+	brokers, topic := kafkaFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return peers.Naive(ctx, strings.Split(*brokers, ","), *topic, os.Stdout)
+}
+
+// publishPart hands records to a server that takes them over HTTP.
+func publishPart(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("publish", flag.ExitOnError)
+	brokers, topic := kafkaFlags(flags)
+	url := flags.String("url", "", "where each record is posted to")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return peers.Publish(ctx, strings.Split(*brokers, ","), *topic, *url, os.Stdout)
 }
 
 func kafkaFlags(flags *flag.FlagSet) (brokers, topic *string) {

@@ -38,6 +38,8 @@ type Config struct {
 	Late time.Duration
 	// TLS makes clients speak it. They can only connect, and read all they can.
 	TLS bool
+	// Plain takes any event stream, as servers other than ringcast frame it; ids are not kept.
+	Plain bool
 }
 
 // small says whether clients have a small receive buffer, so that the kernel does not read for them.
@@ -70,7 +72,7 @@ func New(c Config) (*Fleet, error) {
 	f := &Fleet{
 		config: c,
 		server: server,
-		want:   &expectation{partitions: c.Partitions, size: c.Size, keep: c.Keep},
+		want:   &expectation{partitions: c.Partitions, size: c.Size, keep: c.Keep, plain: c.Plain},
 		stop:   make(chan struct{}),
 	}
 	for range max(c.Workers, 1) {

@@ -13,6 +13,7 @@ type expectation struct {
 	partitions int
 	size       int   // bytes of every value
 	keep       bool  // clients keep the last id that they got
+	plain      bool  // the server is not ringcast: any event stream will do
 	since      int64 // only records produced at or after this time (µs since 1970) count for the latency
 }
 
@@ -25,6 +26,7 @@ type stream struct {
 	id        []byte     // the last one received, when ids are kept
 	began     int64      // when the connection was begun, µs since 1970
 	first     bool       // its first event is here
+	body      body       // used when the server is not ringcast
 }
 
 type phase uint8
@@ -45,9 +47,12 @@ var errEnded = errors.New("the response was ended by the server")
 // unfinished header or chunk. now is the receive time in µs since 1970.
 func (s *stream) feed(b []byte, now int64, want *expectation, t *Tally) (rest []byte, err error) {
 	if s.phase == inHeader {
-		if b, err = s.header(b); err != nil || s.phase == inHeader {
+		if b, err = s.header(b, want.plain); err != nil || s.phase == inHeader {
 			return b, err
 		}
+	}
+	if want.plain {
+		return s.plain(b, now, want, t)
 	}
 	for {
 		size, i := 0, 0
@@ -87,7 +92,7 @@ func (s *stream) feed(b []byte, now int64, want *expectation, t *Tally) (rest []
 }
 
 // header waits for the whole response header and checks what the benchmark relies on.
-func (s *stream) header(b []byte) (rest []byte, err error) {
+func (s *stream) header(b []byte, plain bool) (rest []byte, err error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
 		if len(b) > maxCarry {
@@ -96,7 +101,11 @@ func (s *stream) header(b []byte) (rest []byte, err error) {
 		return b, nil
 	}
 	head := bytes.ToLower(b[:end+2])
-	if !bytes.HasPrefix(head, []byte("http/1.1 200 ")) || !bytes.Contains(head, []byte("\r\ntransfer-encoding: chunked\r\n")) {
+	if plain {
+		if err := s.plainHeader(head); err != nil {
+			return b, err
+		}
+	} else if !bytes.HasPrefix(head, []byte("http/1.1 200 ")) || !bytes.Contains(head, []byte("\r\ntransfer-encoding: chunked\r\n")) {
 		return b, fmt.Errorf("cannot use response %q: it must be 200 and chunked", b[:min(end, 200)])
 	}
 	s.phase = inBody

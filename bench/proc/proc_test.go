@@ -119,3 +119,29 @@ func TestFailedChildShowsItsLog(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestChildrenShareMemory(t *testing.T) {
+	c, err := Start(t.TempDir(), "parent", true, "/bin/sh", "-c", "cat & echo $!; wait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Stop(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+	}()
+	var child int
+	if err := c.Read(&child); err != nil {
+		t.Fatal(err)
+	}
+	if pids, err := Children(c.PID()); err != nil || len(pids) != 1 || pids[0] != child {
+		t.Errorf("children %d, %v, want %d", pids, err, child)
+	}
+	whole, err := Resident(c.PID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part, err := Proportional(c.PID()); err != nil || part == 0 || part >= whole {
+		t.Errorf("proportional memory %d of %d, %v", part, whole, err)
+	}
+}

@@ -80,6 +80,27 @@ func SocketMemory() (uint64, error) {
 	return n * uint64(os.Getpagesize()), nil
 }
 
+// Proportional returns the resident memory of a process in bytes, with what it shares with others counted in parts.
+func Proportional(pid int) (uint64, error) {
+	return kilobytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss:")
+}
+
+// Children returns the processes that the first thread of a process has started and that are not gone.
+func Children(pid int) (pids []int, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the children of a process: %w", err)
+	}
+	for _, f := range strings.Fields(string(text)) {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			return nil, fmt.Errorf("cannot list the children of a process: %q", text)
+		}
+		pids = append(pids, n)
+	}
+	return pids, nil
+}
+
 // Threads returns the number of threads of a process.
 func Threads(pid int) (int, error) {
 	v, err := field(fmt.Sprintf("/proc/%d/status", pid), "Threads:")

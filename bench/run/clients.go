@@ -19,6 +19,9 @@ type clients struct{ child *proc.Child }
 // clients starts a load generator for a server. It takes half of the cores, at least one. flags are more of its
 // flags.
 func (b *Bench) clients(s *server, partitions, size int, flags ...string) (*clients, error) {
+	if isPeer(s.kind) {
+		flags = append(flags, "-plain")
+	}
 	child, err := b.self("load", append([]string{"-server", s.addr, "-path", path,
 		"-partitions", strconv.Itoa(partitions), "-size", strconv.Itoa(size),
 		"-workers", strconv.Itoa(max(1, runtime.NumCPU()/2))}, flags...)...)

@@ -142,7 +142,7 @@ func (b *Bench) footprint(ctx context.Context, s *server) (f footprint, err erro
 			return f, ctx.Err()
 		case <-time.After(400 * time.Millisecond):
 		}
-		now, err := proc.Resident(s.child.PID())
+		now, err := s.memory()
 		if err != nil {
 			return f, err
 		}

@@ -42,6 +42,7 @@ type server struct {
 	addr  string // of the public listener
 	admin string // of ringcast's admin listener; "" for a yardstick
 	http  http.Client
+	peer  // zero at ringcast and a yardstick
 }
 
 // streamName is the name of ringcast's only stream.
@@ -52,6 +53,9 @@ const path = "/v2/stream/" + streamName
 
 // serve starts a server of topic and waits until it serves.
 func (b *Bench) serve(ctx context.Context, k kind, topic string) (*server, error) {
+	if isPeer(k) {
+		return b.servePeer(ctx, k, topic)
+	}
 	if k == subject && !b.Mirror {
 		listen, admin, err := twoPorts()
 		if err != nil {
@@ -132,6 +136,9 @@ func (s *server) get(ctx context.Context, path string) (status int, body []byte,
 
 // collect makes the server collect its garbage.
 func (s *server) collect(ctx context.Context) error {
+	if isPeer(s.kind) {
+		return s.collectPeer()
+	}
 	if s.admin == "" {
 		return s.child.Signal(syscall.SIGUSR1)
 	}
@@ -148,5 +155,8 @@ func (s *server) collect(ctx context.Context) error {
 // stop ends the server. Draining is not what is measured: two seconds are given for it.
 func (s *server) stop() error {
 	s.http.CloseIdleConnections()
+	if s.publisher != nil {
+		return errors.Join(s.publisher.Stop(2*time.Second), s.child.Stop(2*time.Second))
+	}
 	return s.child.Stop(2 * time.Second)
 }

@@ -44,8 +44,11 @@ type meter struct {
 
 // startMeter begins a measurement of a session. also are more processes of the benchmark.
 func (b *Bench) startMeter(ctx context.Context, at session, also ...int) (m meter, err error) {
-	m.session, m.server = at, []int{at.server.child.PID()}
+	m.session, m.server = at, at.server.pids()
 	m.benchmark = append(append(b.kafkaPIDs(), at.clients.child.PID(), os.Getpid()), also...)
+	if at.server.publisher != nil {
+		m.benchmark = append(m.benchmark, at.server.publisher.PID())
+	}
 	if m.writes, err = at.server.writes(ctx); err != nil {
 		return m, err
 	}

@@ -59,7 +59,7 @@ func (s *server) resident(ctx context.Context) (uint64, error) {
 	if err := s.collect(ctx); err != nil {
 		return 0, err
 	}
-	return proc.Resident(s.child.PID())
+	return s.memory()
 }
 
 // heap is the size of all objects of a server that has metrics, in bytes.
