@@ -27,7 +27,7 @@ func TestAlerts(t *testing.T) {
 	}
 	_, metrics := in.get("/metrics")
 	for _, name := range names {
-		if !regexp.MustCompile(`(?m)^`+name+`(\{.*\})? `).MatchString(metrics) {
+		if !regexp.MustCompile(`(?m)^` + name + `(\{.*\})? `).MatchString(metrics) {
 			t.Errorf("there is no metric %s", name)
 		}
 	}
