@@ -94,7 +94,7 @@ func TestTLSAnswers(t *testing.T) {
 	t.Parallel()
 	k := newFake(t, topics(1, "t"))
 	files := newTLSFiles(t)
-	in := startTLS(t, k, files, `header_timeout = "500ms"`)
+	in := startTLS(t, k, files, `header_timeout = "2s"`)
 	trusted := files.authority.client()
 	f := func(name, request, begins string) {
 		t.Helper()
