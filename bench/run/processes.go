@@ -113,9 +113,18 @@ func (c processes) measure(ctx context.Context, b *Bench, d *report.Document, k 
 		meters = append(meters, m)
 	}
 	begin := time.Now()
+	stop, err := costs(b.allProcesses(all))
+	if err != nil {
+		return t, line, err
+	}
 	if err := producer.Paced(ctx, c.rate, c.long); err != nil {
 		return t, line, err
 	}
+	sh, err := stop()
+	if err != nil {
+		return t, line, err
+	}
+	d.Notes = append(d.Notes, fmt.Sprintf("%s: %v.", b.label(k), sh))
 	for i, at := range all {
 		end, err := at.clients.await(producer.Sent())
 		s, err := meters[i].stop(ctx, time.Since(begin).Seconds(), end, verdict(end, err))
@@ -130,4 +139,13 @@ func (c processes) measure(ctx context.Context, b *Bench, d *report.Document, k 
 			report.Micros(p50(s)), report.Micros(p99(s)), report.Micros(p999(s)), report.Micros(maximum(s)), fmt.Sprint(s.uses.threads), fmt.Sprint(s.uses.kafka)})
 	}
 	return t, line, nil
+}
+
+// allProcesses are those of several sessions of one Kafka.
+func (b *Bench) allProcesses(all []session) []process {
+	list := b.processes(all[0].server, all[0].clients)
+	for i, at := range all[1:] {
+		list = append(list, process{fmt.Sprintf("server %d", i+2), at.server.child.PID()}, process{fmt.Sprintf("load generator %d", i+2), at.clients.child.PID()})
+	}
+	return list
 }

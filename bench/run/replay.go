@@ -20,9 +20,9 @@ const (
 	smallRing = 1024
 )
 
-// noYardstick is the result of scenarios that say nothing about the yardstick.
+// noYardstick is the result of scenarios that say nothing about the yardstick, when it is measured against itself.
 func noYardstick() report.Document {
-	return report.Document{Summary: "Nothing was measured: the yardstick knows no positions."}
+	return report.Document{Summary: "Nothing was measured: this scenario says nothing of the yardstick (it knows no positions, no slow clients and no TLS)."}
 }
 
 // replay measures how soon and how fast one client is served from a position that the ring no longer has,
