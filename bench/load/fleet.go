@@ -38,7 +38,7 @@ type Config struct {
 	Late time.Duration
 	// TLS makes clients speak it. They can only connect, and read all they can.
 	TLS bool
-	// Plain takes any event stream, as servers other than ringcast frame it; ids are not kept.
+	// Plain takes any event stream, as servers other than ringcast frame it.
 	Plain bool
 }
 

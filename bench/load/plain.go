@@ -129,7 +129,11 @@ func (s *stream) field(line []byte, now int64, want *expectation, t *Tally) erro
 		t.Heartbeats++
 	case string(line) == "event: ping": // Nchan's heartbeat
 		s.body.ping = true
-	case bytes.HasPrefix(line, idStart), string(line) == "event: message", bytes.HasPrefix(line, []byte("retry: ")):
+	case bytes.HasPrefix(line, idStart):
+		if want.keep {
+			s.id = append(s.id[:0], line[len(idStart):]...)
+		}
+	case string(line) == "event: message", bytes.HasPrefix(line, []byte("retry: ")):
 	default:
 		return fmt.Errorf("cannot understand line %q", line[:min(len(line), 80)])
 	}

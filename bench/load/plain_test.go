@@ -18,7 +18,7 @@ func value(p int, n uint64) string {
 func TestAnyFramingSplitAtEveryByte(t *testing.T) {
 	f := func(name, wire string) {
 		t.Helper()
-		want := &expectation{partitions: 2, size: 120, since: 1_000_000, plain: true}
+		want := &expectation{partitions: 2, size: 120, since: 1_000_000, keep: true, plain: true}
 		single := make([]int, len(wire))
 		for i := range single {
 			single[i] = i
@@ -29,7 +29,7 @@ func TestAnyFramingSplitAtEveryByte(t *testing.T) {
 				cuts = single
 			}
 			s, got, err := replay([]byte(wire), want, cuts...)
-			if err != nil || got.Events != 3 || got.Faults() != 0 || got.Heartbeats != 2 || s.phase != greeted || s.missing([]uint64{2, 1}) != 0 || got.latency.Count() != 3 {
+			if err != nil || got.Events != 3 || got.Faults() != 0 || string(s.id) != "1" || got.Heartbeats != 2 || s.phase != greeted || s.missing([]uint64{2, 1}) != 0 || got.latency.Count() != 3 {
 				t.Fatalf("%s, cut at %d: %d events, %d faults, %d heartbeats, phase %d, %v", name, i, got.Events, got.Faults(), got.Heartbeats, s.phase, err)
 			}
 		}

@@ -121,7 +121,7 @@ func TestFailedChildShowsItsLog(t *testing.T) {
 }
 
 func TestChildrenShareMemory(t *testing.T) {
-	c, err := Start(t.TempDir(), "parent", true, "/bin/sh", "-c", "cat & echo $!; wait")
+	c, err := Start(t.TempDir(), "parent", true, "/bin/sh", "-c", "trap 'kill $!' TERM; sleep 600 & echo $!; wait")
 	if err != nil {
 		t.Fatal(err)
 	}

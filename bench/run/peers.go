@@ -38,7 +38,7 @@ type peerRun struct {
 	clients             int
 	perClient           float64 // bytes
 	threads, kafka      float64 // per client
-	connect             float64 // seconds of processor time per client
+	connect             float64 // seconds of processor time per client that connects, or comes back
 	resident, residentN uint64  // bytes, without and with clients
 }
 
@@ -101,6 +101,9 @@ func (c peersScenario) run(ctx context.Context, b *Bench) (report.Document, erro
 	points = append(points,
 		&peerPoint{name: "saturation", kinds: all, one: c.saturation(b, bursts)},
 		&peerPoint{name: "idle", kinds: all, one: c.idle(b)})
+	loads, idle := points[:len(points)-1], points[len(points)-1]
+	back := &peerPoint{name: "coming back", kinds: slices.DeleteFunc(without(kafkaSSE), func(k kind) bool { return k == naive }), one: c.comingBack(b)}
+	points = append(points, back)
 	for round := range b.Rounds {
 		for _, p := range points {
 			if err := b.peerRound(ctx, &d, p, round); err != nil {
@@ -108,10 +111,10 @@ func (c peersScenario) run(ctx context.Context, b *Bench) (report.Document, erro
 			}
 		}
 	}
-	n := len(points)
-	d.Tables = append([]report.Table{peerRatios(all, points[:n-2], points[n-2], points[n-1]), peerLight(points[:n-2], b.Rounds)},
-		peerSaturation(points[n-2], b.Rounds), peerIdle(points[n-1], b.Rounds))
-	d.Charts = peerCharts(all, points[:n-1], points[n-1])
+	light, saturation := loads[:len(loads)-1], loads[len(loads)-1]
+	d.Tables = []report.Table{peerRatios(all, light, saturation, idle), peerLight(light, b.Rounds),
+		peerSaturation(saturation, b.Rounds), peerIdle(idle, b.Rounds), peerBack(back, b.Rounds)}
+	d.Charts = peerCharts(all, loads, idle)
 	d.Notes = append(d.Notes, peerNotes...)
 	return d, nil
 }
@@ -124,6 +127,8 @@ var peerNotes = []string{
 	"Memory is resident memory after garbage collection, above the same server without clients; what a peer's processes share with others counts in parts. What the kernel keeps for sockets is not in it.",
 	"Connecting is the server's processor time from the first connect until all have their greeting; below a hundred clients it has few ticks of 10 ms.",
 	"Events differ: the peers' ids are shorter or, from KafkaSSE, of the same form without time and epoch. The value is the same.",
+	"Threads of KafkaSSE are its consumers' and those of Node.js' pool, which it needs.",
+	"Coming back: the naive server knows no ids, and so many are more than KafkaSSE gets through.",
 	"The naive server holds up everybody for a client whose channel is full; it would lose events otherwise.",
 }
 
@@ -149,6 +154,8 @@ func (b *Bench) peerRound(ctx context.Context, d *report.Document, p *peerPoint,
 			d.Notes = append(d.Notes, fmt.Sprintf("%s did not get through: %s.", where, firstLine(err)))
 			b.progress("%s did not get through: %v", where, err)
 			r = peerRun{}
+		case r.seconds > 0 && r.clients > 0:
+			b.progress("%s: back after %.2f s, %s CPU each", where, r.seconds, report.Micros(r.connect*1e6))
 		case r.clients > 0:
 			b.progress("%s: %.0f B per client, %s CPU per connect", where, r.perClient, report.Micros(r.connect*1e6))
 		default:

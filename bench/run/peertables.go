@@ -155,6 +155,17 @@ func peerIdle(p *peerPoint, rounds int) report.Table {
 	return t
 }
 
+func peerBack(p *peerPoint, rounds int) report.Table {
+	t := report.Table{Title: fmt.Sprintf("%d clients that were cut off come back with ids, %d records behind, median of %d rounds", returning, reconnectMissed, rounds), Rows: [][]string{{
+		"server", "all have their first event after", "CPU per return"}}}
+	for _, k := range p.kinds {
+		t.Rows = append(t.Rows, []string{string(k),
+			p.cell(k, func(r peerRun) float64 { return r.seconds }, func(v float64) string { return fmt.Sprintf("%.2f s", v) }),
+			p.cell(k, connectCost, func(v float64) string { return report.Micros(v * 1e6) })})
+	}
+	return t
+}
+
 // peerCharts shows every server at every point.
 func peerCharts(all []kind, loads []*peerPoint, idle *peerPoint) []report.Chart {
 	cpu := report.Chart{Title: "Processor time of the server", X: "load", Y: "µs per delivery, logarithmic", Log: true}
