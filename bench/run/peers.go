@@ -151,7 +151,7 @@ func (b *Bench) peerRound(ctx context.Context, d *report.Document, p *peerPoint,
 			d.Failures = append(d.Failures, fmt.Sprintf("%s: %v", where, err))
 			r = peerRun{}
 		case err != nil:
-			d.Notes = append(d.Notes, fmt.Sprintf("%s did not get through: %s.", where, firstLine(err)))
+			d.Notes = append(d.Notes, fmt.Sprintf("%s did not get through: %s.", where, brief(err)))
 			b.progress("%s did not get through: %v", where, err)
 			r = peerRun{}
 		case r.seconds > 0 && r.clients > 0:
@@ -167,9 +167,10 @@ func (b *Bench) peerRound(ctx context.Context, d *report.Document, p *peerPoint,
 	return nil
 }
 
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+// brief leaves out what comes after the counts and the reason: the log of a process.
+func brief(err error) string {
+	lines := strings.SplitN(err.Error(), "\n", 3)
+	return strings.Join(lines[:min(2, len(lines))], "; ")
 }
 
 // light is a fan-out to so many clients that every server has time to spare.
