@@ -64,10 +64,13 @@ func (s *Server) pagesOf(c *catalog, streams []*Stream) *pageSet {
 
 func (s *Server) makePages(streams []*Stream) *pageSet {
 	api := openapi.API{Version: s.cfg.Version, BasePath: s.cfg.BasePath, MaxStreams: maxRoutes, LimitAsResponse: s.cfg.LimitAsResponse}
+	if s.cfg.Auth != nil {
+		api.Cookie, api.Parameter = s.cfg.Auth.Cookie, s.cfg.Auth.Parameter
+	}
 	var offered []ui.Stream
 	for _, st := range streams {
 		api.Streams = append(api.Streams, openapi.Stream{Name: st.Name, Aliases: st.Aliases, Topics: st.Topics, Description: st.Description,
-			Format: openapi.Format(st.Format), Example: st.Example, Schema: st.Schema})
+			Format: openapi.Format(st.Format), Example: st.Example, Schema: st.Schema, Token: st.Token})
 		offered = append(offered, ui.Stream{Name: st.Name, Description: st.Description})
 	}
 	page := ""

@@ -24,6 +24,7 @@ type Stream struct {
 	Format      Format
 	Example     string // an event, JSON where Format is JSON; "": none
 	Schema      []byte // JSON Schema of an event; nil: none
+	Token       bool   // only for who has a token that covers it
 }
 
 // API is what a document is made from.
@@ -31,8 +32,10 @@ type API struct {
 	Version         string // of the server
 	BasePath        string // of the streams, without a slash at its end
 	Streams         []Stream
-	MaxStreams      int  // that a request may name
-	LimitAsResponse bool // 429 and 503 come as an empty stream with status 200
+	MaxStreams      int    // that a request may name
+	LimitAsResponse bool   // 429 and 503 come as an empty stream with status 200
+	Cookie          string // that may hold a token; "": none
+	Parameter       string // of the query that may hold a token; "": none
 }
 
 const description = `Kafka topics as [Server-Sent Events](https://html.spec.whatwg.org/multipage/server-sent-events.html).
@@ -56,6 +59,9 @@ func Describe(a API) *Document {
 			Responses:  a.problems(),
 			Schemas:    map[string]any{problemSchema: problemOf},
 		},
+	}
+	if a.tokens() {
+		d.Components.Security = a.schemes()
 	}
 	d.Paths = append(d.Paths, a.several())
 	for i := range a.Streams {
@@ -98,7 +104,8 @@ func (a API) several() Path {
 		ID: "streams", Tags: []string{"streams"}, Summary: "Several streams in one",
 		Description: "The events of all named streams, merged by time as they come.",
 		Parameters:  append([]Parameter{streams}, shared...),
-		Responses:   append(Responses{stream(first, event)}, refusals...),
+		Security:    a.needs(a.tokens(), true),
+		Responses:   append(Responses{stream(first, event)}, refusals(a.tokens())...),
 	}}
 }
 
@@ -107,7 +114,8 @@ func (a API) one(s *Stream, name, aliasOf string) Path {
 	o := Operation{
 		ID: "stream." + name, Tags: []string{"streams"}, Summary: name, Description: s.Description,
 		Parameters: shared,
-		Responses:  append(Responses{stream(s, ref("schemas", eventSchema+s.Name))}, refusals...),
+		Security:   a.needs(s.Token, false),
+		Responses:  append(Responses{stream(s, ref("schemas", eventSchema+s.Name))}, refusals(s.Token)...),
 	}
 	if aliasOf != "" {
 		o.Description = strings.TrimSpace("The same as " + aliasOf + ". " + s.Description)

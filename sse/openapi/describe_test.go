@@ -51,6 +51,9 @@ func TestValid(t *testing.T) {
 	}
 	f("everything", everything())
 	f("one", API{BasePath: "/s", Version: "dev", Streams: everything().Streams[:1], MaxStreams: 1, LimitAsResponse: true})
+	tokens := everything()
+	tokens.Cookie, tokens.Parameter, tokens.Streams[1].Token = "session", "token", true
+	f("tokens", tokens)
 	f("none", API{BasePath: "/v2/stream", Version: "dev", MaxStreams: 256})
 }
 
@@ -157,6 +160,15 @@ func TestErrors(t *testing.T) {
 			}
 		}
 	}
+	tokens := everything()
+	tokens.Cookie, tokens.Streams[1].Token = "session", true
+	doc = load(t, tokens)
+	for path, token := range map[string]bool{"/v2/stream/{streams}": true, "/v2/stream/edits": false, "/v2/stream/lines": true} {
+		o := doc.Paths.Value(path).Get
+		if (o.Responses.Value("401") != nil) != token || (o.Responses.Value("403") != nil) != token || (o.Security != nil) != token {
+			t.Errorf("%s: of tokens it says %v", path, o.Security)
+		}
+	}
 	types := map[string]bool{}
 	for _, r := range doc.Components.Responses {
 		for name := range r.Value.Content["application/json"].Examples {
@@ -164,7 +176,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"not_found", "method_not_allowed", "bad_request", "request_timeout", "payload_too_large", "request_header_too_large",
-		"invalid_timestamp", "invalid_assignment", "topic_not_available", "too_many_requests", "overloaded", "upstream_unavailable", "internal_error"} {
+		"invalid_timestamp", "invalid_assignment", "topic_not_available", "too_many_requests", "overloaded", "upstream_unavailable", "internal_error", "unauthorized", "forbidden"} {
 		if !types[name] {
 			t.Errorf("no example of %s", name)
 		}

@@ -69,7 +69,21 @@ type Operation struct {
 	Summary     string      `json:"summary"`
 	Description string      `json:"description"`
 	Parameters  []Parameter `json:"parameters"`
+	Security    []Need      `json:"security,omitempty"`
 	Responses   Responses   `json:"responses"`
+}
+
+// Need names a security scheme that opens an operation, with the scopes that it
+// must have; an empty one says that it is open without.
+type Need map[string][]string
+
+// Scheme is a way in which a request proves who sends it.
+type Scheme struct {
+	Type   string `json:"type"`
+	Scheme string `json:"scheme,omitempty"`
+	Bearer string `json:"bearerFormat,omitempty"`
+	In     string `json:"in,omitempty"`
+	Name   string `json:"name,omitempty"`
 }
 
 // Parameter is one of a request, or a reference to one.
@@ -172,6 +186,7 @@ type Components struct {
 	Parameters map[string]Parameter `json:"parameters"`
 	Responses  map[string]Response  `json:"responses"`
 	Schemas    map[string]any       `json:"schemas"`
+	Security   map[string]Scheme    `json:"securitySchemes,omitempty"`
 }
 
 // member is one of an object whose order is kept.

@@ -41,6 +41,12 @@ var problems = []problem{
 		{"invalid_assignment", "Invalid Last-Event-ID", "The Last-Event-ID header is empty."},
 		{"bad_request", "Bad Request", "The request is not valid HTTP/1.1."},
 	}},
+	{401, "Unauthorized", "The streams need a token, and the request has none that is good. WWW-Authenticate says how to bring one.", false, []kind{
+		{"unauthorized", "Unauthorized", "This stream needs a token."},
+	}},
+	{403, "Forbidden", "The token does not cover the streams.", false, []kind{
+		{"forbidden", "Forbidden", "The token does not cover these streams."},
+	}},
 	{404, "NotFound", "Nothing is there, or the position names a topic that is none of the streams'.", false, []kind{
 		{"not_found", "Not Found", "There is nothing at this path."},
 		{"topic_not_available", "Topic Not Available", "A topic of the position is not part of the streams."},
@@ -70,16 +76,24 @@ var problems = []problem{
 }
 
 // refusals are the errors of a stream, as references.
-var refusals = func() (r Responses) {
+func refusals(token bool) (r Responses) {
 	for _, p := range problems {
-		r = append(r, Response{Status: strconv.Itoa(p.status), Ref: "#/components/responses/" + p.name})
+		if token || !p.ofTokens() {
+			r = append(r, Response{Status: strconv.Itoa(p.status), Ref: "#/components/responses/" + p.name})
+		}
 	}
 	return r
-}()
+}
+
+// ofTokens reports whether only streams that need a token have the problem.
+func (p *problem) ofTokens() bool { return p.status == 401 || p.status == 403 }
 
 func (a API) problems() map[string]Response {
 	all := make(map[string]Response)
 	for _, p := range problems {
+		if p.ofTokens() && !a.tokens() {
+			continue
+		}
 		r := Response{Status: strconv.Itoa(p.status), Description: p.description}
 		if p.retry {
 			r.Headers = Headers{"Retry-After": {"Seconds after which to try again.", map[string]any{"type": "integer"}}}

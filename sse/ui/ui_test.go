@@ -73,5 +73,7 @@ func TestDocumentation(t *testing.T) {
 	f(openapi.API{BasePath: "/v2/stream", Streams: []openapi.Stream{
 		{Name: "edits", Aliases: []string{"e"}, Topics: []string{"t"}, Description: "Edits.", Example: `{"n":25.00}`, Schema: []byte(`{"title":"An edit"}`)},
 	}}, "/v2/ui/", "/v2/stream/edits", "The same as edits. Edits.", "since", "Last-Event-ID", "invalid_timestamp", "upstream_unavailable", "25.00", "An edit", `href="/v2/ui/"`)
+	f(openapi.API{BasePath: "/v2/stream", Streams: []openapi.Stream{{Name: "secret", Topics: []string{"t"}, Token: true}}}, "",
+		"Needs a token:", "Needs a token where one of the streams does:", "unauthorized", "forbidden")
 	f(openapi.API{BasePath: "/v2/stream"}, "", "/v2/stream/{streams}")
 }
