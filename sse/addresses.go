@@ -74,7 +74,7 @@ func (t *addresses) enter(p netip.Prefix, now time.Time) (a *address, reason ref
 	if t.rate > 0 {
 		t.fillLocked(a, now)
 		if a.tokens < 1 {
-			return a, refusedRate, time.Duration((1 - a.tokens) / t.rate * float64(time.Second))
+			return a, refusedRate, seconds((1 - a.tokens) / t.rate)
 		}
 		a.tokens--
 	}
@@ -120,7 +120,7 @@ func (t *addresses) forgetLocked(now time.Time) {
 	if t.rate == 0 {
 		return // nobody rests
 	}
-	full := time.Duration(t.burst() / t.rate * float64(time.Second))
+	full := seconds(t.burst() / t.rate)
 	for e := t.resting.Front(); e != nil && now.Sub(e.Value.(*address).at) >= full; e = t.resting.Front() {
 		t.dropLocked(e)
 	}
@@ -132,6 +132,11 @@ func (t *addresses) dropLocked(e *list.Element) {
 
 // burst is the size of a bucket; one connection must always fit.
 func (t *addresses) burst() float64 { return max(1, burstTime*t.rate) }
+
+// seconds is a time of at most a day: no address is remembered for longer.
+func seconds(n float64) time.Duration {
+	return time.Duration(min(n, 86400) * float64(time.Second))
+}
 
 // size is how many addresses are known.
 func (t *addresses) size() int64 {

@@ -25,7 +25,7 @@ func TestConnectRate(t *testing.T) {
 			for {
 				a, reason, wait := tab.enter(p, now)
 				if reason != "" {
-					if reason != refusedRate || wait <= 0 || wait > time.Duration(float64(time.Second)/rate)+1 {
+					if reason != refusedRate || wait <= 0 || wait > time.Duration(min(1/rate, 86400)*float64(time.Second))+1 {
 						t.Fatalf("%v after %s", wait, reason)
 					}
 					return n
@@ -37,11 +37,11 @@ func TestConnectRate(t *testing.T) {
 		if n := admitted(); n != burst {
 			t.Errorf("%v a second: %d at once", rate, n)
 		}
-		now = now.Add(time.Duration(2.5 / rate * float64(time.Second)))
-		if n := admitted(); n != min(2, burst) {
+		now = now.Add(time.Duration(min(2.5/rate, 3600) * float64(time.Second)))
+		if n := admitted(); n != min(2, burst, int(3600*rate)) {
 			t.Errorf("%v a second: %d after the time of 2.5", rate, n)
 		}
-		now = now.Add(24 * time.Hour)
+		now = now.Add(25 * time.Hour)
 		if n := admitted(); n != burst {
 			t.Errorf("%v a second: %d after a day", rate, n)
 		}
@@ -50,6 +50,7 @@ func TestConnectRate(t *testing.T) {
 	f(20, 200)
 	f(0.25, 2)
 	f(0.01, 1)
+	f(1e-300, 1)
 }
 
 // However many addresses come, a bounded number is remembered, and those whose
