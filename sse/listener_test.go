@@ -176,9 +176,19 @@ func TestChurnLeavesNothing(t *testing.T) {
 		}
 	}
 	until(t, "nothing is left", func() bool {
-		return s.Connections() == 0 && s.sockets.Load() == 0 && closedFor(t, s, closedClient) == metric(t, s, `ringcast_connections_total{stream="s"}`)
+		return s.Connections() == 0 && s.sockets.Load() == 0 && closedInAll(t, s) == metric(t, s, `ringcast_connections_total{stream="s"}`)
 	})
 	until(t, "no shard has one", func() bool { serving, waiting := s.shardClients(); return serving == 0 && waiting == 0 })
+}
+
+// closedInAll is how many connections ended: on a busy machine a shard may fall
+// out of the small ring, and its clients are then too slow.
+func closedInAll(t testing.TB, s *Server) (n float64) {
+	t.Helper()
+	for _, r := range closedReasons {
+		n += closedFor(t, s, r)
+	}
+	return n
 }
 
 // open is how many connections all addresses have together.
