@@ -14,26 +14,32 @@ import (
 // cutBytes is how many bytes of a response pass at most.
 const cutBytes = 20_000
 
+// cuts says how connections are cut.
+type cuts struct {
+	bare  bool // asks in HTTP/1.0, so that the answers end where the connection does
+	whole bool // only between blocks, and without a reset, which may take more
+}
+
 // cutter is a proxy that sends each connection to one of its servers and cuts
 // it after a random byte of the response.
 type cutter struct {
 	t       *testing.T
 	l       net.Listener
 	servers []string
-	bare    bool // asks in HTTP/1.0, so that the answers end where the connection does
+	how     cuts
 	running sync.WaitGroup
 	cuts    atomic.Int64
 	made    atomic.Int64 // connections
 	open    atomic.Int64
 }
 
-func newCutter(t *testing.T, bare bool, servers ...string) *cutter {
+func newCutter(t *testing.T, how cuts, servers ...string) *cutter {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{t: t, l: l, servers: servers, bare: bare}
+	c := &cutter{t: t, l: l, servers: servers, how: how}
 	c.running.Go(c.accept)
 	t.Cleanup(func() {
 		l.Close()
@@ -73,7 +79,7 @@ func (c *cutter) pass(client *net.TCPConn) {
 		if line, err = request.ReadString('\n'); err != nil {
 			return
 		}
-		if c.bare {
+		if c.how.bare {
 			line = strings.Replace(line, " HTTP/1.1\r\n", " HTTP/1.0\r\n", 1)
 		}
 		head.WriteString(line)
@@ -90,7 +96,7 @@ func (c *cutter) pass(client *net.TCPConn) {
 
 // copy passes a random number of bytes on.
 func (c *cutter) copy(client *net.TCPConn, answer *bufio.Reader) {
-	var last byte
+	var last, before byte
 	for left := 1 + rand.N(cutBytes); left > 0; {
 		if _, err := answer.Peek(1); err != nil {
 			return
@@ -99,9 +105,14 @@ func (c *cutter) copy(client *net.TCPConn, answer *bufio.Reader) {
 		if _, err := client.Write(some); err != nil {
 			return
 		}
-		last = some[len(some)-1]
+		for _, b := range some[max(0, len(some)-2):] {
+			before, last = last, b
+		}
 		left -= len(some)
 		_, _ = answer.Discard(len(some))
+		if left == 0 && c.how.whole && (before != '\n' || last != '\n') {
+			left = 1
+		}
 	}
 	// Between the two line ends of an event sseclient takes it for whole and keeps
 	// the id of before: it comes again, whatever a server sends.
@@ -110,7 +121,7 @@ func (c *cutter) copy(client *net.TCPConn, answer *bufio.Reader) {
 			return
 		}
 	}
-	if c.cuts.Add(1)%2 == 0 {
+	if c.cuts.Add(1)%2 == 0 && !c.how.whole {
 		_ = client.SetLinger(0) // a reset
 	}
 }

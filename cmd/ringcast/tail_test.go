@@ -148,10 +148,10 @@ func TestTail(t *testing.T) {
 	var cutters []*cutter
 	var urls []string
 	for _, in := range servers {
-		c := newCutter(t, false, in.addr)
+		c := newCutter(t, cuts{}, in.addr)
 		cutters, urls = append(cutters, c), append(urls, "http://"+c.addr()+"/v2/stream/s")
 	}
-	cuts := func() int64 { return cutters[0].cuts.Load() + cutters[1].cuts.Load() }
+	count := func() int64 { return cutters[0].cuts.Load() + cutters[1].cuts.Load() }
 	start := ledger.Positions{}
 	for i := range int32(partitions) {
 		start[ledger.TopicPartition{Topic: "t", Partition: i}] = 0
@@ -179,7 +179,7 @@ func TestTail(t *testing.T) {
 		end := k.book.End()
 		eventually(t, patience, func() bool { return receipt.Reached(end) }, func() string {
 			d := receipt.Differences()
-			return fmt.Sprintf("part %d: %s: %d records, %d cuts", part, d.Error(), receipt.Received(), cuts())
+			return fmt.Sprintf("part %d: %s: %d records, %d cuts", part, d.Error(), receipt.Received(), count())
 		})
 		if status := a.stop([]syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGINT}[part]); status != exitOK {
 			t.Errorf("exit status %d", status)
@@ -190,7 +190,7 @@ func TestTail(t *testing.T) {
 	if err := receipt.Check(k.book.End()); err != nil {
 		t.Error(err)
 	}
-	if n := cuts(); n < 30 {
+	if n := count(); n < 30 {
 		t.Errorf("it was cut off %d times", n)
 	}
 }
