@@ -45,7 +45,7 @@ func parseTail(args []string, stderr io.Writer) (*tailCommand, error) {
 		fmt.Fprint(stderr, tailUsage)
 		fs.PrintDefaults()
 	}
-	fs.StringVar(&c.Since, "since", "", "begin at a `TIME`: RFC 3339, milliseconds since 1970, or a duration ago such as 15m")
+	fs.StringVar(&c.Since, "since", "", "begin at a `TIME`: RFC 3339, milliseconds since 1970, or a duration ago such as 15m or 2d")
 	fs.StringVar(&c.LastEventID, "id", "", "begin behind the event with this `ID`")
 	fs.Int64Var(&c.Events, "n", 0, "stop after so many events; 0 is never")
 	fs.BoolVar(&t.raw, "raw", false, "print data lines as they came, also on a terminal")
@@ -77,11 +77,27 @@ func parseTail(args []string, stderr io.Writer) (*tailCommand, error) {
 	if c.Header, err = parseHeader(t.header); err != nil {
 		return nil, err
 	}
-	if ago, err := time.ParseDuration(c.Since); err == nil {
-		c.Since = strconv.FormatInt(time.Now().Add(-ago.Abs()).UnixMilli(), 10)
+	if ago := parseAgo(c.Since); ago > 0 {
+		c.Since = strconv.FormatInt(time.Now().Add(-ago).UnixMilli(), 10)
 	}
 	c.TLS, err = tlsConfig(*ca, *insecure)
 	return t, err
+}
+
+// parseAgo reads a duration as Go and ringcast.toml write it; 0: it is none.
+func parseAgo(s string) time.Duration {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0
+		}
+		return time.Duration(n) * 24 * time.Hour
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0
+	}
+	return d.Abs()
 }
 
 // splitURLs splits at the commas that stand before another URL: a path may name
