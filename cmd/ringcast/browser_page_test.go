@@ -114,6 +114,23 @@ func TestBrowserFlood(t *testing.T) {
 	if missing := b.text("missing"); missing != "0" {
 		t.Errorf("%s are missing", missing)
 	}
+	last := eval[string](b, `[...document.querySelectorAll(".row .title")].at(-1).textContent`)
+	eval[chromedp.Void](b, `[...document.querySelectorAll(".row")].at(-1).click()`)
+	b.until(fmt.Sprintf(`document.querySelector("#detail .tree").textContent.includes(%q)`, last))
+	b.quiet(false)
+}
+
+// TestBrowserLarge: however large events are, the page keeps only so much of them.
+func TestBrowserLarge(t *testing.T) {
+	k, in, _ := pageScene(t, "", "")
+	b := startBrowser(t, in.addr, 1440, 900)
+	b.open("/v2/ui/")
+	b.until(`document.querySelector("#state").dataset.state === "live"`)
+	for n := range 8 {
+		k.raw(jsonRecord("t", int32(n%2), fmt.Sprintf(`{"title":"Page %d","text":"%s"}`, n, strings.Repeat("x", 900_000))))
+	}
+	b.until(`document.querySelector("#received").textContent === "8" && document.querySelector("#rows").textContent.includes("Page 7")`)
+	b.until(shown + " <= 4") // 4 Mi characters
 	b.quiet(false)
 }
 

@@ -3,7 +3,7 @@
 import { summary } from "./summary.js";
 
 const keepEvents = 1000;
-const keepChars = 4 << 20; // of their data, together
+const keepChars = 4 << 20; // of their data, and of the data behind the rows
 const keepRows = 200;
 const perFrame = 40; // rows a turn
 const turn = 150; // ms between turns: faster than that nobody reads
@@ -27,6 +27,8 @@ export class List {
   clear() {
     this.kept = [];
     this.chars = 0;
+    this.shown = new Map(); // item of the list to event
+    this.shownChars = 0;
     this.waiting = []; // for their row, the newest last
     this.unseen = 0; // events that came while paused
     this.tab = null;
@@ -36,7 +38,11 @@ export class List {
   add(event) {
     this.kept.push(event);
     this.chars += event.data.length;
-    while (this.kept.length > keepEvents || (this.chars > keepChars && this.kept.length > 1)) this.chars -= this.kept.shift().data.length;
+    while (this.kept.length > keepEvents || (this.chars > keepChars && this.kept.length > 1)) {
+      const old = this.kept.shift();
+      this.chars -= old.data.length;
+      if (this.waiting[0] === old) this.waiting.shift();
+    }
     if (!this.matches(event)) return;
     if (this.paused) this.unseen++;
     this.waiting.push(event);
@@ -67,6 +73,8 @@ export class List {
     this.waiting = this.kept.filter((e) => this.matches(e)).slice(-keepRows);
     this.unseen = 0;
     this.tab = null;
+    this.shown.clear();
+    this.shownChars = 0;
     this.rows.replaceChildren();
     this.draw(keepRows);
   }
@@ -89,9 +97,14 @@ export class List {
     const down = this.rows.scrollTop;
     const before = this.rows.scrollHeight;
     const part = document.createDocumentFragment();
-    for (const e of fresh.reverse()) part.append(e.gap ? gapRow(e) : eventRow(e, lit));
+    for (const e of fresh) {
+      const li = e.gap ? gapRow(e) : eventRow(e, lit);
+      this.shown.set(li, e);
+      this.shownChars += e.data.length;
+      part.prepend(li);
+    }
     this.rows.prepend(part);
-    while (this.rows.children.length > keepRows) this.drop(this.rows.lastElementChild);
+    while (this.shown.size > keepRows || (this.shownChars > keepChars && this.shown.size > 1)) this.drop(this.rows.lastElementChild);
     if (!this.tab) this.stop(this.rows.querySelector(".row"));
     // Somebody who has scrolled down reads: the rows stay where they are.
     if (down > 0) this.rows.scrollTop = down + this.rows.scrollHeight - before;
@@ -101,13 +114,14 @@ export class List {
   drop(li) {
     const holds = li.contains(document.activeElement);
     if (li.contains(this.tab)) this.tab = null;
+    this.shownChars -= this.shown.get(li).data.length;
+    this.shown.delete(li);
     li.remove();
     if (holds) this.rows.querySelector("li:last-of-type .row")?.focus();
   }
 
   choose(row) {
-    const event = row && this.kept.find((e) => e.n === Number(row.dataset.n));
-    if (event) this.open(event, row);
+    if (row) this.open(this.shown.get(row.parentElement), row);
   }
 
   // The list is one stop of the tab key; arrows move in it.
@@ -135,7 +149,6 @@ function eventRow(e, lit) {
   const row = element("button", lit ? "row new" : "row");
   row.type = "button";
   row.tabIndex = -1;
-  row.dataset.n = e.n;
   const s = (e.summary ??= summary(e.data, e.at?.topic));
   const time = element("time", "", clock(e.came));
   row.append(time, element("span", "what", s.what), element("span", "title", s.title), element("span", "who", s.who));

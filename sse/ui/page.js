@@ -11,7 +11,6 @@ const $ = (id) => document.getElementById(id);
 const boxes = [...document.querySelectorAll("input[name=stream]")];
 
 let ledger = new Ledger();
-let made = 0; // numbers of events
 let gaps = 0;
 const meter = new Meter();
 const detail = new Detail($("detail"), () => feed.url());
@@ -31,14 +30,14 @@ function take(data, id) {
   const time = at?.time === undefined ? dated(data) : at.time - 1;
   const lag = time === undefined ? undefined : came - time;
   meter.count(lag);
-  list.add({ n: ++made, data, id, came, at, lag });
+  list.add({ data, id, came, at, lag });
   resume.ready();
 }
 
 function takeGap(gap) {
   gaps++;
   ledger.gap(gap.topic, gap.partition, gap.given);
-  list.add({ n: ++made, data: JSON.stringify(gap), id: "", came: Date.now(), gap });
+  list.add({ data: JSON.stringify(gap), id: "", came: Date.now(), gap });
 }
 
 // owner is the partition that an annotated event names itself.
