@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -171,7 +172,7 @@ func TestNothingIsMeasuredOfTheYardstick(t *testing.T) {
 	for _, s := range Scenarios() {
 		switch s.Name {
 		case "replay", "herd", "slow-replay", "reconnect":
-			d, err := (&Bench{Mirror: true}).Run(t.Context(), s)
+			d, err := (&Bench{Mirror: true, Progress: io.Discard}).Run(t.Context(), s)
 			if err != nil || len(d.Tables) > 0 || d.Scenario != "mirror-"+s.Name {
 				t.Errorf("%s: %+v, %v", s.Name, d, err)
 			}
