@@ -22,10 +22,9 @@ const (
 // connections, which are bounded themselves, and rests until its bucket is full
 // again.
 type addresses struct {
-	most int     // connections of one address; 0: no limit
-	rate float64 // new ones per second; 0: no limit
-
 	mu      sync.Mutex
+	most    int                       // connections of one address, guarded by mu; 0: no limit
+	rate    float64                   // new ones per second, guarded by mu; 0: no limit
 	known   map[netip.Prefix]*address // guarded by mu
 	resting list.List                 // of them those without a connection, longest first, guarded by mu
 }
@@ -48,8 +47,15 @@ type guest struct {
 	visit   *visit // nil: no access log
 }
 
-// limited reports whether addresses have to be known at all.
-func (t *addresses) limited() bool { return t.most > 0 || t.rate > 0 }
+// limit sets the limits. Connections stay, also above them.
+func (t *addresses) limit(most int, rate float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.most, t.rate = most, rate
+	for rate == 0 && t.resting.Len() > 0 {
+		t.dropLocked(t.resting.Front())
+	}
+}
 
 // enter counts a new connection of an address, or says which limit forbids it
 // and when it is worth trying again.

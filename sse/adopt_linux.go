@@ -49,7 +49,7 @@ func (s *Server) hasShardFor(c *conn) bool {
 
 // userTimeout is TCP_USER_TIMEOUT, milliseconds.
 func (s *Server) userTimeout() int {
-	return int(max(2*s.cfg.SlowClientTimeout, leastUserTimeout) / time.Millisecond)
+	return int(max(2*s.limits().SlowClientTimeout, leastUserTimeout) / time.Millisecond)
 }
 
 // setPatience bounds how long a follower's client may be silent on the wire:

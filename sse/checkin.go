@@ -10,9 +10,10 @@ import (
 // finds out whom it is counted for. The socket owns that count.
 func (s *Server) checkIn(ctx *fasthttp.RequestCtx, c *conn) *refusal {
 	var a *address
-	limited := s.addresses.limited() || s.cfg.ReplaysPerIP > 0
+	l := s.limits()
+	limited := l.ConnectionsPerIP > 0 || l.ConnectRatePerIP > 0 || l.ReplaysPerIP > 0
 	if limited || s.access != nil {
-		client := s.proxies.client(peerAddr(c), &ctx.Request.Header)
+		client := l.proxies.client(peerAddr(c), &ctx.Request.Header)
 		if limited {
 			var reason refusedReason
 			var wait time.Duration
@@ -29,7 +30,7 @@ func (s *Server) checkIn(ctx *fasthttp.RequestCtx, c *conn) *refusal {
 			c.guest = &guest{address: a, visit: newVisit(client, &ctx.Request.Header)}
 		}
 	}
-	if s.draining() || s.connections.Load() >= int64(s.cfg.MaxConnections) {
+	if s.draining() || s.connections.Load() >= int64(l.MaxConnections) {
 		c.checkOut()
 		return full()
 	}

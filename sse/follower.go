@@ -52,7 +52,7 @@ const followerBatch = 32 << 10
 func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
 	s.setPatience(owner)
 	if s.cfg.TLS != nil {
-		owner.patience.Store(int64(s.cfg.SlowClientTimeout))
+		owner.patience.Store(int64(s.limits().SlowClientTimeout))
 	}
 	s.launch(&follower{srv: s, conn: nc, owner: owner, view: sub.view, lane: sub.lane, head: sub.head, want: sub.start.want, at: sub.start.at,
 		born: time.Now(), expires: sub.expires, promote: s.hasShardFor(owner)}, sub.bare)
@@ -108,7 +108,7 @@ func (f *follower) run(bare bool) closedReason {
 	defer f.view.waker.remove(f)
 	reading := f.startReading()
 	defer s.inputs.remove(f)
-	if d := s.cfg.MaxConnectionAge; d > 0 {
+	if d := s.limits().MaxConnectionAge; d > 0 {
 		f.age = time.After(time.Until(f.born.Add(d - rand.N(d/5+1))))
 	}
 	err := f.write(f.head)
@@ -312,7 +312,7 @@ func (f *follower) written(taken int, b []byte) error {
 	begun, size := time.Now(), taken+len(b)
 	f.owner.guest.log().add(0, taken)
 	for len(b) > 0 {
-		_ = f.conn.SetWriteDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
+		_ = f.conn.SetWriteDeadline(time.Now().Add(f.srv.limits().SlowClientTimeout))
 		n, err := f.conn.Write(b[:min(len(b), followerBatch)])
 		b = b[n:]
 		f.owner.guest.log().add(0, n)
@@ -328,7 +328,7 @@ func (f *follower) written(taken int, b []byte) error {
 	f.waited += time.Since(begun)
 	f.taken += int64(size)
 	if f.waited > f.srv.cfg.rateWindow {
-		slow := float64(f.taken) < float64(f.srv.cfg.MinRate)*f.waited.Seconds()
+		slow := float64(f.taken) < float64(f.srv.limits().MinRate)*f.waited.Seconds()
 		f.waited, f.taken = 0, 0
 		if slow {
 			return errSlow
@@ -340,7 +340,7 @@ func (f *follower) written(taken int, b []byte) error {
 // beat is how long the client may hear nothing. The end of its token comes
 // first where it is sooner, so that it needs no timer of its own.
 func (f *follower) beat() time.Duration {
-	d := f.srv.cfg.Heartbeat
+	d := f.srv.limits().Heartbeat
 	d -= rand.N(d/5 + 1)
 	if f.expires != 0 {
 		d = max(0, min(d, time.Until(time.Unix(int64(f.expires), 0))))
@@ -377,7 +377,7 @@ func (f *follower) finish(err error, bare bool) closedReason {
 		return reason
 	}
 	f.owner.patience.Store(0)
-	_ = f.conn.SetDeadline(time.Now().Add(f.srv.cfg.SlowClientTimeout))
+	_ = f.conn.SetDeadline(time.Now().Add(f.srv.limits().SlowClientTimeout))
 	if err == errRefused && f.lane&laneLines == 0 {
 		if _, err := f.conn.Write(f.lane.appendBody(nil, frame.Error(nil, f.refused.event()))); err != nil {
 			return reason

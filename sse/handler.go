@@ -56,7 +56,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, r *refusal) {
 	if r.reason != "" {
 		s.stats.refused(r.reason)
 	}
-	if s.cfg.LimitAsResponse && r.limits() {
+	if s.limits().LimitAsResponse && r.limits() {
 		r.writeStream(ctx)
 	} else {
 		r.write(ctx, string(ctx.Method()), s.uri(ctx))
@@ -82,13 +82,13 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 func (s *Server) cors(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	h.Set("x-content-type-options", "nosniff")
-	if len(s.cfg.CORSOrigins) == 0 {
+	if len(s.limits().CORSOrigins) == 0 {
 		return
 	}
 	if origin := s.allowOrigin(ctx); origin != "" {
 		h.Set("access-control-allow-origin", origin)
 	}
-	if s.cfg.CORSOrigins[0] != "*" {
+	if s.limits().CORSOrigins[0] != "*" {
 		h.Set("vary", "Origin")
 	}
 	allowed := corsHeaders
@@ -104,11 +104,11 @@ func (s *Server) cors(ctx *fasthttp.RequestCtx) {
 
 // allowOrigin is the origin that may read the response, "" for none.
 func (s *Server) allowOrigin(ctx *fasthttp.RequestCtx) string {
-	if s.cfg.CORSOrigins[0] == "*" {
+	if s.limits().CORSOrigins[0] == "*" {
 		return "*"
 	}
 	asked := string(ctx.Request.Header.Peek("Origin"))
-	for _, o := range s.cfg.CORSOrigins {
+	for _, o := range s.limits().CORSOrigins {
 		if o == asked {
 			return o
 		}

@@ -42,7 +42,7 @@ func (s *Server) bareAnswer(h *fasthttp.RequestHeader) []byte {
 	if s.cfg.TLS != nil {
 		return nil
 	}
-	if !s.cfg.LimitAsResponse {
+	if !s.limits().LimitAsResponse {
 		return append([]byte(bare503), s.bareHeaders()...)
 	}
 	b := []byte(bareStream)
@@ -58,7 +58,7 @@ func (s *Server) bareAnswer(h *fasthttp.RequestHeader) []byte {
 // not known.
 func (s *Server) bareHeaders() string {
 	h := "x-content-type-options: nosniff\r\n"
-	switch origins := s.cfg.CORSOrigins; {
+	switch origins := s.limits().CORSOrigins; {
 	case len(origins) == 0:
 		return h + "\r\n"
 	case origins[0] == "*":
@@ -74,13 +74,13 @@ func (s *Server) bareHeaders() string {
 // that fails with EMFILE (measured).
 type listener struct {
 	net.Listener
-	max     int64
+	most    func() int64
 	coming  atomic.Int64                         // accepted, and not yet answered or in their place
 	room    chan struct{}                        // one of those is
 	sockets *atomic.Int64                        // accepted and not closed yet
 	refused func()                               // counts a socket that got the bare answer
 	bare    func(*fasthttp.RequestHeader) []byte // that answer
-	asks    bool                                 // it depends on the request
+	asks    func() bool                          // it depends on the request
 
 	mu      sync.Mutex
 	reserve *os.File // a descriptor to give up when there are no others, guarded by mu
@@ -88,8 +88,8 @@ type listener struct {
 }
 
 func (s *Server) newListener(ln net.Listener) *listener {
-	l := &listener{Listener: ln, max: int64(s.cfg.MaxConnections + refusals), room: make(chan struct{}, 1), sockets: &s.sockets,
-		refused: func() { s.stats.refused(refusedSockets) }, bare: s.bareAnswer, asks: s.cfg.LimitAsResponse}
+	l := &listener{Listener: ln, most: func() int64 { return int64(s.limits().MaxConnections + refusals) }, room: make(chan struct{}, 1), sockets: &s.sockets,
+		refused: func() { s.stats.refused(refusedSockets) }, bare: s.bareAnswer, asks: func() bool { return s.limits().LimitAsResponse }}
 	l.reserve, _ = os.Open(os.DevNull)
 	return l
 }
@@ -107,7 +107,7 @@ func (l *listener) Accept() (net.Conn, error) {
 				continue
 			}
 		}
-		if l.sockets.Add(1) > l.max {
+		if l.sockets.Add(1) > l.most() {
 			go l.refuse(c)
 			continue
 		}
@@ -176,7 +176,7 @@ func (l *listener) refuse(c net.Conn) {
 	l.refused()
 	_ = c.SetDeadline(time.Now().Add(refusalTime))
 	var h *fasthttp.RequestHeader
-	if l.asks {
+	if l.asks() {
 		h = new(fasthttp.RequestHeader)
 		_ = c.SetReadDeadline(time.Now().Add(refusalTime / 4))
 		_ = h.Read(bufio.NewReader(c)) // without it no lines are wanted

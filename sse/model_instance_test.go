@@ -59,8 +59,8 @@ func newModelInstance(w *modelWorld, name string, k *modelKafka, topics []string
 	in.noteWarm()
 	srv, err := New(Config{
 		Streams:  []Stream{{Name: "s", Topics: topics, ID: w.form, Ring: in.ring, Source: in}},
-		BasePath: "/v2/stream", MaxConnections: 100, Heartbeat: 1000 * time.Hour, SlowClientTimeout: time.Hour, SendBuffer: w.sendBuffer,
-		NoShards: true, History: modelHistory{in}, LimitAsResponse: w.park, Log: zerolog.Nop(), Metrics: metrics.NewSet(),
+		Limits:   Limits{MaxConnections: 100, Heartbeat: 1000 * time.Hour, SlowClientTimeout: time.Hour, LimitAsResponse: w.park},
+		BasePath: "/v2/stream", SendBuffer: w.sendBuffer, NoShards: true, History: modelHistory{in}, Log: zerolog.Nop(), Metrics: metrics.NewSet(),
 	})
 	if err != nil {
 		panic(err)

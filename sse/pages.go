@@ -17,6 +17,13 @@ type pages struct {
 	made map[string]*pageSet // by the names of the streams in it, guarded by mu
 }
 
+// forget has the pages made anew.
+func (p *pages) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made = nil
+}
+
 // maxPageSets bounds the sets of streams whose pages are kept.
 const maxPageSets = 64
 
@@ -63,7 +70,7 @@ func (s *Server) pagesOf(c *catalog, streams []*Stream) *pageSet {
 }
 
 func (s *Server) makePages(streams []*Stream) *pageSet {
-	api := openapi.API{Version: s.cfg.Version, BasePath: s.cfg.BasePath, MaxStreams: maxRoutes, LimitAsResponse: s.cfg.LimitAsResponse}
+	api := openapi.API{Version: s.cfg.Version, BasePath: s.cfg.BasePath, MaxStreams: maxRoutes, LimitAsResponse: s.limits().LimitAsResponse}
 	if s.cfg.Auth != nil {
 		api.Cookie, api.Parameter = s.cfg.Auth.Cookie, s.cfg.Auth.Parameter
 	}

@@ -62,7 +62,7 @@ func (sh *shard) checkPins() {
 			sh.srv.pending.Add(e.Size())
 		}
 	}
-	for sh.srv.pending.Load() > sh.srv.cfg.PendingBytes {
+	for sh.srv.pending.Load() > sh.srv.limits().PendingBytes {
 		worst, found := uint32(0), false
 		for _, g := range sh.order {
 			for _, i := range g.lagging {

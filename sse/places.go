@@ -12,18 +12,22 @@ const defaultReplays = 1024
 
 // places bounds the clients that catch up from Kafka, in all and per address.
 type places struct {
+	mu         sync.Mutex
 	max, perIP int // perIP 0: no limit
-
-	mu   sync.Mutex
-	used int
-	byIP map[netip.Prefix]int // no larger than used
+	used       int
+	byIP       map[netip.Prefix]int // no larger than used
 }
 
-func newPlaces(most, perIP int) *places {
+func newPlaces() *places { return &places{byIP: make(map[netip.Prefix]int)} }
+
+// limit sets how many places there are. Who has one keeps it.
+func (p *places) limit(most, perIP int) {
 	if most <= 0 {
 		most = defaultReplays
 	}
-	return &places{max: most, perIP: perIP, byIP: make(map[netip.Prefix]int)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.max, p.perIP = most, perIP
 }
 
 // take returns "" when the address got a place, or which bound forbids it.

@@ -187,11 +187,11 @@ func (p *replay) changed() bool {
 // limit moves a position up to the configured age, and tells so.
 func (p *replay) limit(i int, end int64) error {
 	s := p.f.srv
-	if s.cfg.ReplayAge <= 0 {
+	if s.limits().ReplayAge <= 0 {
 		return nil
 	}
 	// Whole seconds, so that a herd asks one question.
-	oldest := time.Now().Add(-s.cfg.ReplayAge).Truncate(time.Second).UnixMilli()
+	oldest := time.Now().Add(-s.limits().ReplayAge).Truncate(time.Second).UnixMilli()
 	if t := p.u.Pos[i].Time; t != ringbuf.NoTime && t >= oldest {
 		return nil
 	}
@@ -345,7 +345,7 @@ func (p *replay) give(it *HistoryItem) (reopen bool) {
 
 // pace waits for as long as the byte rate demands after n bytes.
 func (p *replay) pace(n int) error {
-	rate := p.f.srv.cfg.ReplayRate
+	rate := p.f.srv.limits().ReplayRate
 	if rate <= 0 {
 		return nil
 	}

@@ -37,9 +37,10 @@ func TestMain(m *testing.M) {
 func testConfig(p *publisher) Config {
 	return Config{
 		Streams:  []Stream{{Name: "s", Aliases: []string{"alias"}, Topics: []string{"t"}, ID: p.form, Ring: p.ring, Source: p}},
-		BasePath: "/v2/stream", MaxConnections: 4000, Heartbeat: 15 * time.Second, SlowClientTimeout: time.Minute,
-		MinRate: 4096, PendingBytes: 64 << 20, MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10, HeaderTimeout: 10 * time.Second,
-		ConnectionsPerIP: 1 << 20, ConnectRatePerIP: 1 << 20, CORSOrigins: []string{"*"}, Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Metrics: metrics.NewSet(),
+		BasePath: "/v2/stream", MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10, HeaderTimeout: 10 * time.Second,
+		Limits: Limits{MaxConnections: 4000, Heartbeat: 15 * time.Second, SlowClientTimeout: time.Minute, MinRate: 4096, PendingBytes: 64 << 20,
+			ConnectionsPerIP: 1 << 20, ConnectRatePerIP: 1 << 20, CORSOrigins: []string{"*"}},
+		Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Metrics: metrics.NewSet(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"runtime"
@@ -21,44 +22,24 @@ import (
 
 // Config says how to serve. Sizes are bytes.
 type Config struct {
-	Streams           []Stream
-	BasePath          string // of the streams, starts with a slash and ends without
-	MaxConnections    int    // streams at a time
-	Heartbeat         time.Duration
-	Retry             time.Duration // 0: no retry line
-	MaxConnectionAge  time.Duration // 0: none
-	SlowClientTimeout time.Duration // a client that takes no byte for so long is reset
-	MinRate           int64         // per second over a minute (rateWindow) in which data waited; 0: none
-	PendingBytes      int64         // kept alive for clients that are behind
-	MaxRequestBytes   int           // request line and headers
-	Linger            time.Duration // waited for more events before a write; 0: none
-	SendBuffer        int           // SO_SNDBUF
-	ViewsMax          int           // views of several streams with a ring of full size; 0: 64, negative: none
-	ViewBytes         int64         // of all of those rings together; 0: 64 MiB
-	HeaderTimeout     time.Duration
-	CORSOrigins       []string      // empty: no header; {"*"}; or a list
-	TLS               *tls.Config   // nil: plain HTTP
-	Auth              *Auth         // nil: no stream needs a token
-	Shards            int           // 0: one per processor; tests may want another number
-	rateWindow        time.Duration // over which MinRate is averaged; 0: a minute
-	writePatience     time.Duration // of a pump with a follower that writes; 0: the constant
-	NoShards          bool          // every client a goroutine, as where there is no epoll
-
-	History         History       // nil: positions older than the rings are refused
-	ReplayClients   int           // catching up from Kafka at a time; 0: 1,024
-	ReplaysPerIP    int           // of them per address, IPv6 by /64; 0: no limit
-	ReplayRate      int64         // per second and client; 0: no limit
-	ReplayAge       time.Duration // how far back; 0: as far as Kafka has it
-	LimitAsResponse bool          // refuse for lack of room with 200 and an end, which EventSource survives
-
-	// Who may connect, how clients are told apart, and what is said of them.
-	Version          string         // for /_info and the documentation
-	UI               bool           // serve the live page
-	ConnectionsPerIP int            // streams at a time of one address, IPv6 by /64; 0: no limit
-	ConnectRatePerIP float64        // new ones per second, ten seconds' worth at once; 0: no limit
-	TrustedProxies   []netip.Prefix // peers whose ClientIPHeader is believed
-	ClientIPHeader   string         // the one header in which they name the client's address
-	AccessLog        bool           // one line at the end of a stream
+	Limits
+	Streams         []Stream
+	History         History // nil: positions older than the rings are refused
+	BasePath        string  // of the streams, starts with a slash and ends without
+	Version         string  // for /_info and the documentation
+	UI              bool    // serve the live page
+	MaxRequestBytes int     // request line and headers
+	HeaderTimeout   time.Duration
+	SendBuffer      int           // SO_SNDBUF
+	ViewsMax        int           // views of several streams with a ring of full size; 0: 64, negative: none
+	ViewBytes       int64         // of all of those rings together; 0: 64 MiB
+	TLS             *tls.Config   // nil: plain HTTP
+	Auth            *Auth         // nil: no stream needs a token
+	AccessLog       bool          // one line at the end of a stream
+	Shards          int           // 0: one per processor; tests may want another number
+	NoShards        bool          // every client a goroutine, as where there is no epoll
+	rateWindow      time.Duration // over which MinRate is averaged; 0: a minute
+	writePatience   time.Duration // of a pump with a follower that writes; 0: the constant
 
 	Log     zerolog.Logger
 	Metrics *metrics.Set
@@ -71,7 +52,7 @@ const drainShare = 0.8
 // Server serves streams. Serve runs it, Drain ends its clients, Close the rest.
 type Server struct {
 	// Set at construction.
-	cfg    Config
+	cfg    Config // without Limits
 	http   *fasthttp.Server
 	shards []*shard
 	inputs *inputs // nil: every follower reads by itself
@@ -88,6 +69,7 @@ type Server struct {
 
 	setting sync.Mutex              // one at a time replaces what is served
 	catalog atomic.Pointer[catalog] // the streams of the moment
+	bounds  atomic.Pointer[bounds]  // the limits of the moment
 
 	connections atomic.Int64 // streams, on their way in or being served
 	sockets     atomic.Int64 // accepted and not closed
@@ -97,7 +79,6 @@ type Server struct {
 	replaying   atomic.Int64 // of them those that read from Kafka
 	places      *places      // for those
 	addresses   addresses
-	proxies     proxies
 	access      *accessLog // nil: none
 	turns       turns
 
@@ -138,11 +119,12 @@ func New(cfg Config) (*Server, error) {
 	s.composites.init(cfg.ViewsMax, cfg.ViewBytes)
 	s.started = time.Now()
 	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
-	s.places = newPlaces(cfg.ReplayClients, cfg.ReplaysPerIP)
-	s.addresses = addresses{most: cfg.ConnectionsPerIP, rate: cfg.ConnectRatePerIP, known: make(map[netip.Prefix]*address)}
-	s.proxies = newProxies(cfg.TrustedProxies, cfg.ClientIPHeader)
-	s.stats = newStats(s, s.cfg.Metrics)
+	s.places = newPlaces()
+	s.addresses.known = make(map[netip.Prefix]*address)
 	s.catalog.Store(&catalog{})
+	s.SetLimits(cfg.Limits)
+	s.cfg.Limits = Limits{}
+	s.stats = newStats(s, s.cfg.Metrics)
 	if err := s.SetStreams(cfg.Streams); err != nil {
 		s.cancel()
 		return nil, err
@@ -172,7 +154,7 @@ func New(cfg Config) (*Server, error) {
 		// A form would be taken apart, files of it written to disk.
 		DisablePreParseMultipartForm: true,
 		SecureErrorLogMessage:        true,
-		Concurrency:                  cfg.MaxConnections + refusals + 1,
+		Concurrency:                  math.MaxInt32, // the listener bounds sockets
 		Logger:                       quietLogger{},
 	}
 	return s, nil
@@ -278,7 +260,7 @@ func (s *Server) draining() bool {
 // enter counts a connection, once, and once for each of its streams; false when
 // the instance is full.
 func (s *Server) enter(v *view) bool {
-	if s.connections.Add(1) > int64(s.cfg.MaxConnections) {
+	if s.connections.Add(1) > int64(s.limits().MaxConnections) {
 		s.connections.Add(-1)
 		return false
 	}

@@ -159,7 +159,7 @@ func (sh *shard) loop() {
 	for {
 		select {
 		case <-sh.wake:
-			if d := sh.srv.cfg.Linger; d > 0 && linger == nil {
+			if d := sh.srv.limits().Linger; d > 0 && linger == nil {
 				linger = time.After(d)
 			}
 		case <-linger:

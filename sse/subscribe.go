@@ -152,7 +152,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, v *view, since *int64, ln lane)
 	switch {
 	case errors.As(err, &refused):
 		return start{}, refused
-	case errors.Is(err, errNeedsKafka) && s.cfg.LimitAsResponse:
+	case errors.Is(err, errNeedsKafka) && s.limits().LimitAsResponse:
 		return start{id: oneLine(text), want: &want{parked: &parked{id, since}}, from: fromKafka}, nil
 	case errors.Is(err, errNeedsKafka):
 		return start{}, kafkaAway()
@@ -168,7 +168,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx, v *view, since *int64, ln lane)
 	switch lacking := v.lacking(st.want); {
 	case v.remember(lacking) != nil:
 		st.from = fromRing
-	case !s.cfg.LimitAsResponse && !v.answers(asking, lacking):
+	case !s.limits().LimitAsResponse && !v.answers(asking, lacking):
 		return start{}, kafkaAway()
 	}
 	return st, nil
@@ -283,7 +283,7 @@ func (s *Server) appendHead(dst []byte, ctx *fasthttp.RequestCtx, sub *subscript
 // retry is the reconnection time that one client is told: the configured one
 // by ±50 %, and up to spread more. 0: none is configured.
 func (s *Server) retry(spread time.Duration) time.Duration {
-	r := s.cfg.Retry
+	r := s.limits().Retry
 	if r <= 0 {
 		return 0
 	}

@@ -86,7 +86,7 @@ func (sh *shard) look(i uint32) (next uint32) {
 		}
 	case stateClosing:
 		// Nothing unsent, or the client's time is over.
-		if sh.tick-c.wrote >= s.tickCount(s.cfg.SlowClientTimeout) {
+		if sh.tick-c.wrote >= s.tickCount(s.limits().SlowClientTimeout) {
 			sh.blow(i, c.reasonOr(closedClient))
 			return 0
 		}
@@ -129,7 +129,7 @@ func (sh *shard) lookLagging(i uint32) (next uint32) {
 	s := sh.srv
 	c := &sh.clients[i]
 	l := c.lag
-	patience := s.tickCount(s.cfg.SlowClientTimeout)
+	patience := s.tickCount(s.limits().SlowClientTimeout)
 	stuck := max(c.wrote, l.since)
 	if sh.tick-stuck >= patience || l.ending && sh.tick-l.since >= patience {
 		sh.blow(i, l.reasonOr(closedBlocked))
@@ -137,7 +137,7 @@ func (sh *shard) lookLagging(i uint32) (next uint32) {
 	}
 	s.stats.lagging.Update(float64(c.group.view.Ring.Head() - min(l.cursor, c.group.view.Ring.Head())))
 	if window := s.cfg.rateWindow; !l.ending && sh.tick-l.window >= s.tickCount(window) {
-		if float64(l.taken) < float64(s.cfg.MinRate)*window.Seconds() {
+		if float64(l.taken) < float64(s.limits().MinRate)*window.Seconds() {
 			sh.end(i, closedSlow)
 			return 0
 		}
@@ -175,16 +175,16 @@ func (sh *shard) heartbeat(i uint32) {
 // clients that came together do not stay together. It is one tick less than
 // that, because a tick is noticed up to one tick late.
 func (s *Server) heartbeatTicks(i, gen uint32) uint32 {
-	n := s.tickCount(s.cfg.Heartbeat)
+	n := s.tickCount(s.limits().Heartbeat)
 	return max(2, n-spread(i, gen, max(1, n/5))) - 1
 }
 
 // ageTicks is the age at which one client has to go, up to 20 % early; 0: none.
 func (s *Server) ageTicks(i, gen uint32) uint32 {
-	if s.cfg.MaxConnectionAge <= 0 {
+	if s.limits().MaxConnectionAge <= 0 {
 		return 0
 	}
-	n := s.tickCount(s.cfg.MaxConnectionAge)
+	n := s.tickCount(s.limits().MaxConnectionAge)
 	return max(1, n-spread(i, gen, n/5+1))
 }
 

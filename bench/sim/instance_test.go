@@ -67,9 +67,9 @@ func (in *instance) start() error {
 		Streams: []sse.Stream{{
 			Name: "s", Topics: w.plan.topics, ID: w.plan.form, Format: frame.JSON, Ring: ring, Source: b.Stream("s"),
 		}},
-		BasePath: "/v2/stream", MaxConnections: 100, Heartbeat: 15 * time.Second, Retry: 3 * time.Second,
-		SlowClientTimeout: time.Minute, MinRate: 1, PendingBytes: 1 << 20, MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10,
-		HeaderTimeout: 10 * time.Second, CORSOrigins: []string{"*"}, NoShards: true,
+		Limits: sse.Limits{MaxConnections: 100, Heartbeat: 15 * time.Second, Retry: 3 * time.Second,
+			SlowClientTimeout: time.Minute, MinRate: 1, PendingBytes: 1 << 20, CORSOrigins: []string{"*"}},
+		BasePath: "/v2/stream", MaxRequestBytes: 16 << 10, SendBuffer: 64 << 10, HeaderTimeout: 10 * time.Second, NoShards: true,
 		History: serve.History(b), Log: log, Metrics: set,
 	})
 	if err != nil {

@@ -67,12 +67,13 @@ topics = ["v"]
 		t.Errorf("%v clients of a stream that is to stay", n)
 	}
 
-	in.reload(document("heartbeat = \"7s\"", "events = 100\naliases = [\"too\"]", `
+	const others = `
 [streams.changed]
 topics = ["v", "w"]
 [streams.fresh]
 topics = ["u"]
-`), taken)
+`
+	in.reload(document("", "events = 100\naliases = [\"too\"]", others), taken)
 	for _, c := range append(gone, mixed...) {
 		if e, _ := c.firstEnd(); e.Cause != ledger.ServerEnded || e.Said != "removed" {
 			t.Errorf("a client of the stream that is gone ended with %+v", e)
@@ -109,6 +110,22 @@ topics = ["u"]
 	if _, body := in.get("/streams"); !strings.Contains(body, `"max_events": 100`) || !strings.Contains(body, `"fresh"`) || strings.Contains(body, `"gone"`) {
 		t.Errorf("/streams: %s", body)
 	}
+
+	// Limits; those who are there stay.
+	in.reload(document("max_connections_per_ip = 1\nmax_request_bytes = \"2KiB\"", "events = 100", others), taken)
+	if log := in.text(); !strings.Contains(log, `"keys":["server.max_request_bytes"],`) {
+		t.Errorf("what takes a restart is not named:\n%s", in.tail(1000))
+	}
+	clients(1, "s", 2)
+	res, err := http.Get(in.url("s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body.Close(); res.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("beyond the new limit: %s", res.Status)
+	}
+	produce("t")
+	whole(kept, "t")
 	if status := in.stop(15); status != exitOK {
 		t.Errorf("exit status %d", status)
 	}

@@ -1,15 +1,33 @@
 package serve
 
 import (
+	"math"
 	"slices"
 
 	"github.com/ringcast/ringcast/conf"
+	"github.com/ringcast/ringcast/sse"
 )
+
+// limits are what the HTTP side may change while it runs.
+func limits(cfg *conf.Config) sse.Limits {
+	v, r := &cfg.Server, &cfg.Replay
+	return sse.Limits{
+		MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry, MaxConnectionAge: v.MaxConnectionAge,
+		SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate, PendingBytes: v.PendingBytes, Linger: v.Linger,
+		CORSOrigins: v.CORSOrigins, LimitAsResponse: v.LimitResponse == conf.LimitStream,
+		ReplayClients: orNever(r.MaxClients, math.MaxInt), ReplaysPerIP: r.MaxPerIP, ReplayRate: r.Rate, ReplayAge: r.MaxAge,
+		ConnectionsPerIP: v.MaxConnectionsPerIP, ConnectRatePerIP: v.ConnectRatePerIP,
+		TrustedProxies: v.TrustedProxies, ClientIPHeader: v.ClientIPHeader,
+	}
+}
 
 // atOnce are the keys outside of [streams] that Configure puts in force. Those
 // of [ring] are in the streams.
 var atOnce = []string{
-	"server.shutdown_delay", "server.drain_timeout",
+	"server.max_connections", "server.max_connections_per_ip", "server.connect_rate_per_ip", "server.trusted_proxies", "server.client_ip_header",
+	"server.heartbeat", "server.retry", "server.max_connection_age", "server.slow_client_timeout", "server.min_rate", "server.pending_bytes",
+	"server.limit_response", "server.linger", "server.shutdown_delay", "server.drain_timeout", "server.cors_origin",
+	"replay.max_clients", "replay.max_per_ip", "replay.rate", "replay.max_age",
 	"ring.events", "ring.bytes", "ring.total_bytes", "ring.max_event", "ring.warm_up",
 	"log.level",
 }
@@ -36,6 +54,7 @@ func (p *Process) Configure(cfg *conf.Config) error {
 	if err != nil {
 		return err
 	}
+	p.http.SetLimits(limits(cfg))
 	p.now.Store(&configured{cfg, streams})
 	p.log.Info().Int("streams", len(streams)).Msg("configuration is in force")
 	return nil

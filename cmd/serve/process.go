@@ -133,14 +133,9 @@ func (p *Process) connect(set *metrics.Set, version string) error {
 	p.now.Store(&configured{p.cfg, streams})
 	v := &p.cfg.Server
 	p.http, err = sse.New(sse.Config{
-		Streams: served(streams), BasePath: v.BasePath, MaxConnections: v.MaxConnections, Heartbeat: v.Heartbeat, Retry: v.Retry,
-		MaxConnectionAge: v.MaxConnectionAge, SlowClientTimeout: v.SlowClientTimeout, MinRate: v.MinRate,
-		PendingBytes: v.PendingBytes, MaxRequestBytes: int(v.MaxRequestBytes), Linger: v.Linger, SendBuffer: int(v.SendBuffer),
-		HeaderTimeout: v.HeaderTimeout, CORSOrigins: v.CORSOrigins, TLS: p.tls, Auth: p.auth, LimitAsResponse: v.LimitResponse == conf.LimitStream,
-		History: History(p.broker), ReplayClients: orNever(p.cfg.Replay.MaxClients, math.MaxInt), ReplaysPerIP: p.cfg.Replay.MaxPerIP,
-		ReplayRate: p.cfg.Replay.Rate, ReplayAge: p.cfg.Replay.MaxAge,
-		Version: version, UI: v.UI, ConnectionsPerIP: v.MaxConnectionsPerIP, ConnectRatePerIP: v.ConnectRatePerIP,
-		TrustedProxies: v.TrustedProxies, ClientIPHeader: v.ClientIPHeader, AccessLog: v.AccessLog,
+		Limits: limits(p.cfg), Streams: served(streams), History: History(p.broker), BasePath: v.BasePath, Version: version, UI: v.UI,
+		MaxRequestBytes: int(v.MaxRequestBytes), HeaderTimeout: v.HeaderTimeout, SendBuffer: int(v.SendBuffer),
+		TLS: p.tls, Auth: p.auth, AccessLog: v.AccessLog,
 		ViewsMax: cmp.Or(p.cfg.Views.Max, -1), ViewBytes: orNever(p.cfg.Views.Bytes, math.MaxInt64), Log: p.log, Metrics: set,
 	})
 	if err != nil {
