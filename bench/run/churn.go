@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,8 +56,8 @@ func (c churn) run(ctx context.Context, b *Bench) (d report.Document, err error)
 		recorded := at.server.record(ctx, max(100*time.Millisecond, c.long/200))
 		r, err := c.turn(ctx, b, at, c.long)
 		line, rerr := recorded()
-		if err != nil || rerr != nil {
-			return fmt.Errorf("churn: %w", firstOf(err, rerr))
+		if err := errors.Join(err, rerr); err != nil {
+			return fmt.Errorf("churn: %w", err)
 		}
 		r.quiet = quiet
 		after, err := b.footprint(ctx, at.server)
@@ -139,13 +140,4 @@ func (c churn) turn(ctx context.Context, b *Bench, at session, d time.Duration) 
 	}
 	end, err := at.clients.await(at.producer.Sent())
 	return r, verdict(end, err)
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

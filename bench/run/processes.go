@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -74,7 +75,7 @@ func (c processes) with(ctx context.Context, b *Bench, d *report.Document, k kin
 		return t, line, err
 	}
 	next.server = s
-	defer func() { err = firstOf(err, s.stop()) }()
+	defer func() { err = errors.Join(err, s.stop()) }()
 	if next.empty, err = s.resident(ctx); err != nil {
 		return t, line, err
 	}

@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -87,8 +88,9 @@ func (c soak) one(ctx context.Context, b *Bench, k kind) (s speed, before, after
 		begin := time.Now()
 		err = at.producer.Paced(ctx, c.rate, long)
 		var rerr error
-		if line, rerr = recorded(); firstOf(err, rerr) != nil {
-			return firstOf(err, rerr)
+		line, rerr = recorded()
+		if err := errors.Join(err, rerr); err != nil {
+			return err
 		}
 		end, err := at.clients.await(at.producer.Sent())
 		if s, err = m.stop(ctx, time.Since(begin).Seconds(), end, verdict(end, err)); err != nil {
