@@ -91,7 +91,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 			visit.got.events = int64(sub.start.events)
 		}
 	}
-	sub.head = s.appendHead(nil, ctx, sub)
+	sub.head = s.appendHead(make([]byte, 0, headSize+len(sub.start.id)+len(sub.start.private)), ctx, sub)
 	if !sub.bare {
 		s.stats.resumed(v, sub.start)
 		s.stats.private(v, &sub.start)
@@ -252,6 +252,9 @@ func contentType(h *fasthttp.RequestHeader, l lane) string {
 	}
 	return "application/x-ndjson; charset=utf-8"
 }
+
+// headSize is about what a head takes without the greeting's id, bytes.
+const headSize = 640
 
 // appendHead appends the status line, the header and the greeting.
 func (s *Server) appendHead(dst []byte, ctx *fasthttp.RequestCtx, sub *subscription) []byte {

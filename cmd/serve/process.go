@@ -98,7 +98,7 @@ func orNever[T int | int64 | time.Duration](limit, unreached T) T {
 
 // open takes the ports.
 func (p *Process) open() (err error) {
-	if p.listener, err = net.Listen("tcp", p.cfg.Server.Listen); err != nil {
+	if p.listener, err = listen(p.cfg.Server.Listen); err != nil {
 		return fmt.Errorf("cannot listen on server.listen %q: %w", p.cfg.Server.Listen, err)
 	}
 	if p.adminListener, err = net.Listen("tcp", p.cfg.Server.AdminListen); err != nil {
