@@ -79,6 +79,9 @@ func (c *cutter) pass(client *net.TCPConn) {
 		if line, err = request.ReadString('\n'); err != nil {
 			return
 		}
+		if line == "\r\n" { // it carries one request
+			head.WriteString("Connection: close\r\n")
+		}
 		if c.how.bare {
 			line = strings.Replace(line, " HTTP/1.1\r\n", " HTTP/1.0\r\n", 1)
 		}

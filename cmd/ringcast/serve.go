@@ -124,6 +124,7 @@ wait:
 // reload puts what file says now in force, and the certificates and keys of
 // now. A file with an error in it changes nothing.
 func reload(p *serve.Process, file string, log zerolog.Logger) {
+	log.Info().Str("file", file).Msg("SIGHUP: configuration, certificates and keys are read again")
 	p.Reload()
 	if file == "" {
 		return
