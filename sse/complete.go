@@ -33,10 +33,29 @@ const lookUpTime = 3 * time.Second
 // ctx bounds the questions to Kafka; where it is nil none may be asked. Errors
 // are *refusal and errNeedsKafka.
 func (v *view) complete(ctx context.Context, id position.ID, since *int64, own bool) (*want, error) {
+	if ctx != nil {
+		v.awaitBegin(ctx)
+	}
 	for {
 		w, err := v.tryComplete(ctx, id, since, own)
 		if err != errAgain {
 			return w, err
+		}
+	}
+}
+
+// beginTime is how long a position waits for a stream that has just been started:
+// Kafka is not away because it has not been heard of in the first moments.
+const beginTime = time.Second
+
+// awaitBegin waits for the first position of the view.
+func (v *view) awaitBegin(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, beginTime)
+	defer cancel()
+	for v.Ring.Newest() == nil && ctx.Err() == nil {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
 		}
 	}
 }

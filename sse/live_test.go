@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ringcast/ringcast/ringbuf"
+	"github.com/ringcast/ringcast/sse/position"
 )
 
 func TestLive(t *testing.T) {
@@ -25,4 +30,35 @@ func TestLive(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An id that comes in the first moments of an instance is not refused: Kafka is
+// not away because nothing has been heard of it yet.
+func TestResumeBeforeTheFirstPosition(t *testing.T) {
+	f := func(after time.Duration, want error, waited time.Duration) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			p := newEmptyPublisher(100, position.Both)
+			v := newView(Stream{Name: "s", Topics: []string{"t"}, Ring: p.ring, Source: p}, nil)
+			id, err := position.Parse([]byte(newPublisher(100, 1).id(0)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(after, func() {
+				p.change(func(r *ringbuf.Ring) {
+					p.add("t", 0, 0)
+					r.Flush()
+				})
+			})
+			begun := time.Now()
+			if _, err := v.complete(t.Context(), id, nil, false); err != want {
+				t.Errorf("begins after %v: %v, want %v", after, err, want)
+			}
+			if d := time.Since(begun); d < waited || d > waited+10*time.Millisecond {
+				t.Errorf("begins after %v: it took %v", after, d)
+			}
+		})
+	}
+	f(beginTime/2, nil, beginTime/2)
+	f(2*beginTime, errNeedsKafka, beginTime)
 }
