@@ -187,9 +187,9 @@ func answerJSON(ctx *fasthttp.RequestCtx, v any) *refusal {
 
 func setJSON(ctx *fasthttp.RequestCtx, v any) {
 	ctx.Response.Header.Set("content-type", "application/json; charset=utf-8")
-	body, err := json.Marshal(v)
-	if err != nil {
+	enc := json.NewEncoder(ctx.Response.BodyWriter())
+	enc.SetEscapeHTML(false) // a query stays as it was received
+	if err := enc.Encode(v); err != nil {
 		panic("BUG: an answer that is not JSON: " + err.Error())
 	}
-	ctx.SetBody(body)
 }

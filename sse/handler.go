@@ -3,6 +3,7 @@ package sse
 import (
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -82,14 +83,16 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 func (s *Server) cors(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	h.Set("x-content-type-options", "nosniff")
-	if len(s.limits().CORSOrigins) == 0 {
+	switch origins := s.limits().CORSOrigins; {
+	case len(origins) == 0:
 		return
-	}
-	if origin := s.allowOrigin(ctx); origin != "" {
-		h.Set("access-control-allow-origin", origin)
-	}
-	if s.limits().CORSOrigins[0] != "*" {
+	case len(origins) == 1:
+		h.Set("access-control-allow-origin", origins[0])
+	default:
 		h.Set("vary", "Origin")
+		if asked := string(ctx.Request.Header.Peek("Origin")); slices.Contains(origins, asked) {
+			h.Set("access-control-allow-origin", asked)
+		}
 	}
 	allowed := corsHeaders
 	if s.cfg.Auth != nil {
@@ -100,20 +103,6 @@ func (s *Server) cors(ctx *fasthttp.RequestCtx) {
 	}
 	h.Set("access-control-allow-headers", allowed)
 	h.Set("access-control-expose-headers", corsExpose)
-}
-
-// allowOrigin is the origin that may read the response, "" for none.
-func (s *Server) allowOrigin(ctx *fasthttp.RequestCtx) string {
-	if s.limits().CORSOrigins[0] == "*" {
-		return "*"
-	}
-	asked := string(ctx.Request.Header.Peek("Origin"))
-	for _, o := range s.limits().CORSOrigins {
-		if o == asked {
-			return o
-		}
-	}
-	return ""
 }
 
 // malformed answers what fasthttp could not read as a request.

@@ -61,8 +61,8 @@ func (s *Server) bareHeaders() string {
 	switch origins := s.limits().CORSOrigins; {
 	case len(origins) == 0:
 		return h + "\r\n"
-	case origins[0] == "*":
-		h += "access-control-allow-origin: *\r\n"
+	case len(origins) == 1:
+		h += "access-control-allow-origin: " + origins[0] + "\r\n"
 	default:
 		h += "vary: Origin\r\n"
 	}

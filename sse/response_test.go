@@ -114,6 +114,7 @@ func TestCORS(t *testing.T) {
 	f([]string{"*"}, "https://a.example", "*", false)
 	f([]string{"https://a.example", "https://b.example"}, "https://b.example", "https://b.example", true)
 	f([]string{"https://a.example", "https://b.example"}, "https://c.example", "", true)
+	f([]string{"https://a.example"}, "https://c.example", "https://a.example", false)
 	f(nil, "https://a.example", "", false)
 }
 

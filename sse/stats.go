@@ -30,13 +30,20 @@ const (
 
 var closedReasons = []closedReason{closedClient, closedDrain, closedAge, closedSlow, closedBlocked, closedPending, closedToken, closedRemoved, closedError, closedPanic}
 
+// Bounds of the histograms: Prometheus reads no others than fixed ones.
+var (
+	lagBounds   = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600}               // seconds
+	depthBounds = []float64{1, 3, 10, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 6 * 3600, 24 * 3600, 3 * 86400, 7 * 86400, 30 * 86400} // seconds
+	eventBounds = metrics.ExponentialBuckets(1, 4, 12)                                                                               // 1 to 4 million events
+)
+
 // stats are the server's own metrics (CONFIG.md). What is counted per delivery
 // is counted once per round and view.
 type stats struct {
 	writes      *metrics.Counter
 	shortWrites *metrics.Counter
-	lagging     *metrics.Histogram
-	depth       *metrics.Histogram // how old the first record was that a resume lacked, seconds
+	lagging     *metrics.PrometheusHistogram
+	depth       *metrics.PrometheusHistogram // how old the first record was that a resume lacked, seconds
 	close       map[closedReason]*metrics.Counter
 	refuse      map[refusedReason]*metrics.Counter
 	followers   atomic.Int64
@@ -48,7 +55,7 @@ type viewMetrics struct {
 	total      *metrics.Counter
 	deliveries *metrics.Counter
 	bytes      *metrics.Counter
-	lag        *metrics.Histogram
+	lag        *metrics.PrometheusHistogram
 	resumes    []*metrics.Counter          // by resumeFrom
 	gaps       map[string]*metrics.Counter // by reason, those a resume tells
 
@@ -62,8 +69,8 @@ func newStats(s *Server, set *metrics.Set) *stats {
 	st := &stats{
 		writes:      set.NewCounter("ringcast_writes_total"),
 		shortWrites: set.NewCounter("ringcast_short_writes_total"),
-		lagging:     set.NewHistogram("ringcast_client_lag_events"),
-		depth:       set.NewHistogram("ringcast_resume_depth_seconds"),
+		lagging:     set.NewPrometheusHistogramExt("ringcast_client_lag_events", eventBounds),
+		depth:       set.NewPrometheusHistogramExt("ringcast_resume_depth_seconds", depthBounds),
 		close:       make(map[closedReason]*metrics.Counter),
 		refuse:      make(map[refusedReason]*metrics.Counter),
 		leftOut:     set.NewCounter("ringcast_access_log_left_out_total"),
@@ -101,7 +108,7 @@ func (v *view) measure(set *metrics.Set) {
 	m.total = set.GetOrCreateCounter(full("connections_total", ""))
 	m.deliveries = set.GetOrCreateCounter(full("deliveries_total", ""))
 	m.bytes = set.GetOrCreateCounter(full("delivery_bytes_total", ""))
-	m.lag = set.GetOrCreateHistogram(full("delivery_lag_seconds", ""))
+	m.lag = set.GetOrCreatePrometheusHistogramExt(full("delivery_lag_seconds", ""), lagBounds)
 	m.gauge = fmt.Sprintf("ringcast_connections{stream=%q}", v.Name)
 	set.NewGauge(m.gauge, func() float64 { return float64(v.connections.Load()) })
 	for _, from := range resumeNames {
