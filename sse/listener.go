@@ -284,6 +284,7 @@ func (c *conn) Close() error {
 	if c.stream == nil {
 		c.checkOut()
 	}
+	c.arrived()
 	if c.linger {
 		go func() {
 			defer c.sockets.Add(-1)
@@ -294,7 +295,6 @@ func (c *conn) Close() error {
 		}()
 		return nil
 	}
-	c.arrived()
 	err := c.Conn.Close()
 	c.sockets.Add(-1)
 	if c.stream != nil {

@@ -127,6 +127,19 @@ func TestCountsAreExact(t *testing.T) {
 	})
 }
 
+// What could not be read as a request does not slow down later accepts.
+func TestMalformedRequestsHaveArrived(t *testing.T) {
+	s, addr := serve(t, newPublisher(100, 1), nil)
+	for range 3 {
+		answer(t, addr, "GET /v2/stream/s HTTP/1.1\r\n\r\n")
+		answer(t, addr, "POST /v2/stream/s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 50000\r\n\r\n")
+	}
+	s.mu.Lock()
+	l := s.lns[0].(*listener)
+	s.mu.Unlock()
+	until(t, "none counts as coming", func() bool { return l.coming.Load() == 0 })
+}
+
 // churned is how many connections come and go in the test of that.
 const churned = 10_000
 
