@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -40,6 +41,12 @@ var atOnce = []string{
 func (p *Process) Configure(cfg *conf.Config) error {
 	p.configuring.Lock()
 	defer p.configuring.Unlock()
+	// Before anything is touched: whether there is [auth] takes a restart.
+	for _, s := range cfg.Streams {
+		if s.Access == conf.AccessToken && p.auth == nil {
+			return fmt.Errorf("stream %q needs tokens, and [auth] takes a restart", s.Name)
+		}
+	}
 	was := p.now.Load()
 	later := slices.DeleteFunc(conf.Changes(was.cfg, cfg), func(key string) bool { return slices.Contains(atOnce, key) })
 	if len(later) > 0 {

@@ -1,0 +1,30 @@
+package serve
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ringcast/ringcast/conf"
+)
+
+// TestConfigureFails: a configuration that cannot be used changes nothing.
+func TestConfigureFails(t *testing.T) {
+	kafka := cluster(t)
+	p, err := Start(config(t, kafka, "", ""), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop(t.Context())
+	t.Setenv("RINGCAST_TEST_SECRET", strings.Repeat("s", 64))
+	was := p.broker.Stream("s")
+	with := config(t, kafka, "", "[auth]\nsecret = \"${RINGCAST_TEST_SECRET}\"\n")
+	with.Streams[0].Access = conf.AccessToken
+	if err := p.Configure(with); err == nil || !strings.Contains(err.Error(), "token") {
+		t.Errorf("got %v", err)
+	}
+	if p.broker.Stream("s") != was {
+		t.Error("the stream is read no more")
+	}
+}
