@@ -47,8 +47,8 @@ func (p *Process) Configure(cfg *conf.Config) error {
 			return fmt.Errorf("stream %q needs tokens, and [auth] takes a restart", s.Name)
 		}
 	}
-	was := p.now.Load()
-	later := slices.DeleteFunc(conf.Changes(was.cfg, cfg), func(key string) bool { return slices.Contains(atOnce, key) })
+	// What takes a restart is as it was at the start.
+	later := slices.DeleteFunc(conf.Changes(p.cfg, cfg), func(key string) bool { return slices.Contains(atOnce, key) })
 	if len(later) > 0 {
 		p.log.Warn().Strs("keys", later).Msg("these keys have changed and take a restart")
 	}

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -27,4 +28,29 @@ func TestConfigureFails(t *testing.T) {
 	if p.broker.Stream("s") != was {
 		t.Error("the stream is read no more")
 	}
+}
+
+// TestConfigureNamesWhatWaits: what takes a restart is compared with what is in
+// force, however often the configuration is read.
+func TestConfigureNamesWhatWaits(t *testing.T) {
+	kafka := cluster(t)
+	var log bytes.Buffer
+	p, err := Start(config(t, kafka, "", ""), "test", zerolog.New(&log).Level(zerolog.WarnLevel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop(t.Context())
+	f := func(server string, named bool) {
+		t.Helper()
+		log.Reset()
+		if err := p.Configure(config(t, kafka, server, "")); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), `"server.max_request_bytes"`); got != named {
+			t.Errorf("%q: %s", server, log.String())
+		}
+	}
+	f(`max_request_bytes = "2KiB"`, true)
+	f(`max_request_bytes = "2KiB"`, true)
+	f("", false)
 }
