@@ -198,13 +198,14 @@ func (sh *shard) adopt(a arrival) {
 		first = min(first, sh.lookExpiry(i))
 	}
 	sh.due(i, first)
+	removed := a.view.isRemoved()
+	sh.removing = sh.removing || removed // also for one that ends anyway: the group has to be forgotten
 	switch {
 	case a.bare:
 	case sh.drainer != nil:
 		sh.end(i, closedDrain)
-	case a.view.isRemoved():
+	case removed:
 		sh.end(i, closedRemoved)
-		sh.removing = true
 	}
 	g.dirty = true
 	sh.step(i)

@@ -96,3 +96,33 @@ func TestStreamsAreReplaced(t *testing.T) {
 		}
 	})
 }
+
+// A stream that is taken away while a HEAD for it is answered leaves nothing
+// behind either.
+func TestStreamRemovedUnderHead(t *testing.T) {
+	p := newPublisher(100, 1)
+	s, addr := serve(t, p, nil)
+	old := weak.Make(s.catalog.Load().views[0])
+	asked, removed := make(chan struct{}), make(chan struct{})
+	p.set(func(p *publisher) {
+		p.ask = func() {
+			p.ask = nil
+			close(asked)
+			<-removed
+		}
+	})
+	gone := make(chan string)
+	go func() { gone <- answer(t, addr, "HEAD /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\n") }()
+	<-asked
+	if err := s.SetStreams(nil); err != nil {
+		t.Fatal(err)
+	}
+	close(removed)
+	if head := <-gone; !strings.HasPrefix(head, "HTTP/1.1 200 ") {
+		t.Errorf("got %q", head)
+	}
+	until(t, "nothing holds the stream", func() bool {
+		runtime.GC()
+		return old.Value() == nil
+	})
+}
