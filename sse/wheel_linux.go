@@ -181,10 +181,11 @@ func (s *Server) heartbeatTicks(i, gen uint32) uint32 {
 
 // ageTicks is the age at which one client has to go, up to 20 % early; 0: none.
 func (s *Server) ageTicks(i, gen uint32) uint32 {
-	if s.limits().MaxConnectionAge <= 0 {
+	age := s.limits().MaxConnectionAge
+	if age <= 0 {
 		return 0
 	}
-	n := s.tickCount(s.limits().MaxConnectionAge)
+	n := s.tickCount(age)
 	return max(1, n-spread(i, gen, n/5+1))
 }
 
