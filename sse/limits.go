@@ -42,7 +42,8 @@ type bounds struct {
 func (s *Server) limits() *bounds { return s.bounds.Load() }
 
 // SetLimits puts other limits in force. Who is connected stays, also above a
-// limit that is lower now; times hold from the next look at a client on.
+// limit that is lower now; times hold from the next look at a client on, for
+// followers those of their age from the next connection.
 func (s *Server) SetLimits(l Limits) {
 	s.bounds.Store(&bounds{l, newProxies(l.TrustedProxies, l.ClientIPHeader)})
 	s.places.limit(l.ReplayClients, l.ReplaysPerIP)

@@ -35,7 +35,7 @@ func (p *places) take(ip netip.Prefix) refusedReason {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.perIP > 0 && p.byIP[ip] >= p.perIP:
+	case p.perIP > 0 && ip.IsValid() && p.byIP[ip] >= p.perIP: // of those from before there was a limit nobody knows it
 		return refusedPerIP
 	case p.used >= p.max:
 		return refusedReplay
