@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/rand/v2"
 	"strconv"
@@ -187,9 +188,11 @@ func answerJSON(ctx *fasthttp.RequestCtx, v any) *refusal {
 
 func setJSON(ctx *fasthttp.RequestCtx, v any) {
 	ctx.Response.Header.Set("content-type", "application/json; charset=utf-8")
-	enc := json.NewEncoder(ctx.Response.BodyWriter())
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false) // a query stays as it was received
 	if err := enc.Encode(v); err != nil {
 		panic("BUG: an answer that is not JSON: " + err.Error())
 	}
+	ctx.SetBody(bytes.TrimSuffix(body.Bytes(), []byte("\n")))
 }
