@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -203,5 +204,37 @@ func TestPartitionAdded(t *testing.T) {
 	r.Event([]byte(`[{"topic":"a","partition":2,"offset":2,"epoch":"clustr.topic_"}]`), Value("a", 2, 1, 50))
 	if err := r.Check(book.End()); err == nil || err.Error() != "LOST 1 (a-2@0)" {
 		t.Errorf("its first record did not arrive: %v", err)
+	}
+}
+
+// TestRecreatedBehindAGap: what a notice told of the old log says nothing of the new one, to which the client comes back.
+func TestRecreatedBehindAGap(t *testing.T) {
+	book := NewBook(nil)
+	add := func(offset, n int64) {
+		if err := book.Add(Record{"a", 0, offset, Value("a", 0, n, 50)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range int64(6) {
+		add(n, n)
+	}
+	r := NewReceipt(book, nil)
+	r.Greeting([]byte(id(0, 0)))
+	r.Event([]byte(id(1, 0)), Value("a", 0, 0, 50))
+	r.Gap(GapNotice{"a", 0, 1, 4, "expired"})
+	book.Recreated("a")
+	for n := range int64(3) {
+		add(n, 6+n)
+	}
+	r.Gap(GapNotice{"a", 0, 4, 0, "recreated"})
+	renewed := func(offset int64) []byte {
+		return []byte(strings.ReplaceAll(id(offset, 0), "topic_", "second"))
+	}
+	r.Greeting(renewed(0))
+	for n := range int64(3) {
+		r.Event(renewed(n+1), Value("a", 0, 6+n, 50))
+	}
+	if err := r.CheckAllowing(book.End(), Gap); err != nil {
+		t.Error(err)
 	}
 }

@@ -217,6 +217,7 @@ func (t *track) jump(l *logBook, g *GapNotice, report *Report) {
 	case g.Reason == "recreated":
 		// Records of the new log that came under the old epoch, before the server noticed, come again.
 		t.float(g.Given)
+		t.jumped = false // what was told of the old log is over
 		return
 	case t.floating:
 		t.jumping(spot{offset: t.from})
@@ -255,7 +256,7 @@ func (t *track) takeBack(l *logBook, offset int64) {
 	switch {
 	case !t.jumped:
 	case t.floating:
-		t.from = max(t.before.offset, min(t.from, offset))
+		t.from = min(t.from, max(t.before.offset, offset))
 	case t.before.generation == t.cursor.generation:
 		if to := (spot{t.cursor.generation, max(t.before.offset, offset)}); to.less(t.cursor) {
 			t.excused -= l.count(to, t.cursor)
