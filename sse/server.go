@@ -282,8 +282,8 @@ func (s *Server) ended(v *view, g *guest, reason closedReason) {
 	for _, stream := range v.streams {
 		stream.connections.Add(-1)
 	}
-	s.connections.Add(-1)
 	s.release(v)
+	s.connections.Add(-1)
 }
 
 // Connections is the number of streams being served.
