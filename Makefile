@@ -7,13 +7,14 @@ FUZZTIME ?= 30s
 SCENARIO ?=
 SEEDS   ?= 2000
 SEED    ?=
+HALF    ?=
 SOURCES := bench broker cmd conf ringbuf scripts sse
 TOOLS   := $(CURDIR)/bin/tools
 
 # A checkout that belongs to somebody else is none that Go may ask git about.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
-.PHONY: help build run test test-kafka test-clients test-browser test-proxies lint fuzz sim mutate bench bench-full clean
+.PHONY: help build run test test-kafka test-faults test-clients test-browser test-proxies lint fuzz sim mutate bench bench-full clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +30,10 @@ test: ## every test that needs nothing but Go
 
 test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Java 17, Maven, kcat)
 	$(GO) test -race -tags kafka -count=1 -timeout 20m ./scripts/kafka
-	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|LeaderMoves|Secured)?$$' ./cmd/ringcast
+	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|Secured)?$$' ./cmd/ringcast
+
+test-faults: ## faults of Kafka, the network and instances, with a table of pauses; HALF=quick leaves out the long ones (needs what test-kafka needs, nginx)
+	$(GO) test -race -tags kafka,faults -count=1 -v -timeout 60m -run '$(if $(filter quick,$(HALF)),^TestFaults,^Test(Long)?Faults)' ./cmd/ringcast
 
 test-clients: ## the SSE clients of Python, Node, Go and curl, cut off again and again (fetches them; needs Python 3 with venv, Node 20, curl)
 	$(GO) test -race -tags clients -count=1 -run '^Test(Python|Node|Go|Curl)Clients?$$' ./cmd/ringcast
@@ -43,7 +47,7 @@ test-browser: ## the live page in a real browser (needs Chromium)
 lint: $(TOOLS)/golangci-lint ## gofmt, go vet for three systems, golangci-lint
 	@test -z "$$(gofmt -l $(SOURCES))" || { gofmt -d $(SOURCES); exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags kafka ./...
+	$(GO) vet -tags kafka,faults ./...
 	$(GO) vet -tags clients ./...
 	$(GO) vet -tags browser ./...
 	$(GO) vet -tags proxies ./...

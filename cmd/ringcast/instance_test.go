@@ -18,6 +18,9 @@ import (
 	"time"
 )
 
+// summary is printed behind all tests; see the table of faults.
+var summary = func() {}
+
 // binary is the command under test, built once with the race detector.
 var binary string
 
@@ -35,6 +38,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "cannot build the command under test:", err)
 	} else {
 		status = m.Run()
+		summary()
 	}
 	os.RemoveAll(dir)
 	os.Exit(status)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -35,8 +36,23 @@ type scene struct {
 	running     sync.WaitGroup // the clients' goroutines
 	clients     []*ledger.Client
 
+	outcome outcome // set by settle
+
 	mu   sync.Mutex
 	next map[ledger.TopicPartition]int64 // counter of the next record; guarded by mu
+}
+
+// outcome is what all clients of a scene have seen, by the ledger's word.
+type outcome struct {
+	settled               bool
+	clients               int
+	connections, received int64
+	lost, doubled, other  int64
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("%d clients, %d connections, %d records received, %d lost, %d doubled, %d otherwise wrong",
+		o.clients, o.connections, o.received, o.lost, o.doubled, o.other)
 }
 
 func newScene(t *testing.T, c *kafka.Cluster) *scene {
@@ -189,15 +205,28 @@ func (s *scene) settle(allowed ...ledger.Kind) {
 	s.stopClients()
 	s.running.Wait()
 	end := s.book.End()
-	var received, connections int64
+	s.outcome = outcome{settled: true, clients: len(s.clients)}
 	for i, c := range s.clients {
 		if err := c.Receipt().CheckAllowing(end, allowed...); err != nil {
 			s.t.Errorf("client %d: %v", i, err)
+			s.outcome.add(err)
 		}
-		received += c.Receipt().Received()
-		connections += c.Counts().Connections
+		s.outcome.received += c.Receipt().Received()
+		s.outcome.connections += c.Counts().Connections
 	}
-	s.t.Logf("%d clients, %d connections, %d records received, ends %v", len(s.clients), connections, received, end)
+	s.t.Logf("%v, ends %v", s.outcome, end)
+}
+
+// add counts the differences that the ledger has found.
+func (o *outcome) add(err error) {
+	var r *ledger.Report
+	if !errors.As(err, &r) {
+		o.other++
+		return
+	}
+	o.lost += r.Counts[ledger.Lost]
+	o.doubled += r.Counts[ledger.Double]
+	o.other += r.Total() - r.Counts[ledger.Lost] - r.Counts[ledger.Double]
 }
 
 // noPrivate waits until no client of an instance is sent ids of its own.

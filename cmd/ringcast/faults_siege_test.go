@@ -1,0 +1,76 @@
+//go:build kafka && faults
+
+package main
+
+import (
+	"time"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+)
+
+// siege is a scene in full swing: two instances of a stream with one topic, live
+// clients of every wire form, of which one is watched, one that hops from
+// instance to instance, and a writer.
+type siege struct {
+	*scene
+	topic      string
+	partitions int32
+	one, two   *instance
+	all        []*ledger.Client // the live ones: nothing may end their connection
+	hopping    *ledger.Client
+	watched    pauses
+	w          *writer
+	stop       func() // the writer
+}
+
+// underLoad begins, with rate records a second, and returns when records flow.
+func (s *scene) underLoad(topic string, partitions int32, rate float64) *siege {
+	s.t.Helper()
+	s.topic(topic, partitions)
+	l := &siege{scene: s, topic: topic, partitions: partitions}
+	l.one, l.two = s.serve(20_000, topic), s.serve(20_000, topic)
+	l.one.waitReady()
+	l.two.waitReady()
+	l.all = s.live(l.one, s.zeros(topic, partitions))
+	l.all = append(l.all, s.client(l.watched.watch(ledger.Config{URLs: []string{s.url(l.two)}}), s.always))
+	s.connected(l.all...)
+	l.hopping = s.hopper(7, l.one, l.two)
+	l.w = s.writer(rate)
+	l.stop = l.w.load(topic, partitions)
+	l.flows()
+	return l
+}
+
+// flows waits until every client has 50 records more than are written now, of
+// every partition.
+func (l *siege) flows() {
+	l.t.Helper()
+	l.passed(l.topic, l.partitions, 50)
+}
+
+// fault measures what do costs the watched client until everything flows again:
+// a row of the table.
+func (l *siege) fault(name string, limit time.Duration, do func()) *fault {
+	l.t.Helper()
+	f := &fault{name: name, limit: limit}
+	l.watched.reset()
+	l.w.acks.reset()
+	began := time.Now()
+	do()
+	l.flows()
+	f.pause, f.producer, f.lasted = l.watched.longest(), l.w.acks.longest(), time.Since(began).Round(time.Millisecond)
+	l.row(f)
+	return f
+}
+
+// end stops the writer and asks the ledger. No live connection has ended, and
+// nobody was refused or is left with ids of its own.
+func (l *siege) end(allowed ...ledger.Kind) {
+	l.t.Helper()
+	l.stop()
+	l.reached()
+	l.unbroken(l.all...)
+	l.served(l.hopping)
+	l.noPrivate(l.one, l.two)
+	l.settle(allowed...)
+}
