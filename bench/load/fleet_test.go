@@ -26,6 +26,17 @@ func listen(t *testing.T, respond func(request string) (text string, hangUp bool
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serve(t, l, func(c net.Conn) {
+		text, hangUp := respond(readRequest(c))
+		io.WriteString(c, text)
+		if hangUp {
+			c.Close()
+		}
+	})
+}
+
+// serve lets answer have each connection, one after the other; they are closed with the test.
+func serve(t *testing.T, l net.Listener, answer func(net.Conn)) (addr string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -35,16 +46,7 @@ func listen(t *testing.T, respond func(request string) (text string, hangUp bool
 				return
 			}
 			defer c.Close()
-			in := bufio.NewReader(c)
-			var request string
-			for line := ""; line != "\r\n" && err == nil; request += line {
-				line, err = in.ReadString('\n')
-			}
-			text, hangUp := respond(request)
-			io.WriteString(c, text)
-			if hangUp {
-				c.Close()
-			}
+			answer(c)
 		}
 	}()
 	t.Cleanup(func() {
@@ -52,6 +54,15 @@ func listen(t *testing.T, respond func(request string) (text string, hangUp bool
 		<-done
 	})
 	return l.Addr().String()
+}
+
+// readRequest reads the head of a request.
+func readRequest(c net.Conn) (request string) {
+	in := bufio.NewReader(c)
+	for line, err := "", error(nil); line != "\r\n" && err == nil; request += line {
+		line, err = in.ReadString('\n')
+	}
+	return request
 }
 
 func connect(t *testing.T, addr string, clients int) (*Fleet, error) {

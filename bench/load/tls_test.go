@@ -3,7 +3,6 @@
 package load
 
 import (
-	"bufio"
 	"crypto/tls"
 	"io"
 	"net"
@@ -28,38 +27,17 @@ func serveTLS(t *testing.T, text string, hangUp bool) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer c.Close()
-			answerTLS(c, text, hangUp)
+	return serve(t, l, func(c net.Conn) {
+		readRequest(c)
+		for rest := text; len(rest) > 0; { // in pieces, as TLS records come
+			n := min(len(rest), 100)
+			io.WriteString(c, rest[:n])
+			rest = rest[n:]
 		}
-	}()
-	t.Cleanup(func() {
-		l.Close()
-		<-done
+		if hangUp {
+			c.Close()
+		}
 	})
-	return l.Addr().String()
-}
-
-func answerTLS(c net.Conn, text string, hangUp bool) {
-	in := bufio.NewReader(c)
-	for line, err := "", error(nil); line != "\r\n" && err == nil; {
-		line, err = in.ReadString('\n')
-	}
-	for len(text) > 0 { // in pieces, as TLS records come
-		n := min(len(text), 100)
-		io.WriteString(c, text[:n])
-		text = text[n:]
-	}
-	if hangUp {
-		c.Close()
-	}
 }
 
 func TestClientsOverTLSGetEverything(t *testing.T) {
