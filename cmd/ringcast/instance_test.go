@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -52,9 +50,7 @@ type instance struct {
 	admin string
 	file  string        // of its configuration, if it has one
 	ended chan struct{} // closed when the process has ended
-
-	mu  sync.Mutex
-	log bytes.Buffer // guarded by mu
+	log   transcript
 }
 
 // startConfig starts a server with a configuration. listen and admin_listen
@@ -149,9 +145,7 @@ func (in *instance) follow(stderr io.Reader, started chan<- [2]string) {
 	lines := bufio.NewReader(stderr)
 	for {
 		line, err := lines.ReadBytes('\n')
-		in.mu.Lock()
-		in.log.Write(line)
-		in.mu.Unlock()
+		_, _ = in.log.Write(line)
 		var entry struct {
 			Message, Listen string
 			Admin           string `json:"admin_listen"`
@@ -167,16 +161,9 @@ func (in *instance) follow(stderr io.Reader, started chan<- [2]string) {
 	close(in.ended)
 }
 
-func (in *instance) text() string {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.log.String()
-}
+func (in *instance) text() string { return in.log.String() }
 
-func (in *instance) tail(n int) string {
-	s := in.text()
-	return s[max(0, len(s)-n):]
-}
+func (in *instance) tail(n int) string { return in.log.tail(n) }
 
 // get returns status and body of a GET on the admin listener.
 func (in *instance) get(path string) (int, string) {

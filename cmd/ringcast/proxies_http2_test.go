@@ -46,7 +46,7 @@ func proxyHTTP2(t *testing.T, start func(*testing.T, [2]server, ...string) *prox
 		}
 		res, err := client.Do(req)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, p.said())
+			t.Fatalf("%v\n%s", err, p.log.tail(4000))
 		}
 		if res.StatusCode != http.StatusOK || res.ProtoMajor != 2 {
 			t.Fatalf("%s over %s", res.Status, res.Proto)

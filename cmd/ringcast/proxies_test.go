@@ -116,11 +116,11 @@ func proxyLedger(t *testing.T, start func(*testing.T, [2]server, ...string) *pro
 	// One record, and nothing behind it that would push it through a buffer.
 	idle := newThrough(k, config, beginning())
 	running.Go(func() { idle.follow(ctx, 0) })
-	eventually(t, patience, func() bool { return idle.LastEventID() != "" }, func() string { return fmt.Sprintf("no greeting: %+v\n%s", idle.Counts(), p.said()) })
+	eventually(t, patience, func() bool { return idle.LastEventID() != "" }, func() string { return fmt.Sprintf("no greeting: %+v\n%s", idle.Counts(), p.log.tail(4000)) })
 	produced := time.Now()
 	k.produce("t", 0, 1, 100)
 	eventually(t, patience, func() bool { return idle.Reached(k.book.End()) }, func() string {
-		return fmt.Sprintf("the event is held back: %+v, last id %s\n%s", idle.Counts(), idle.LastEventID(), p.said())
+		return fmt.Sprintf("the event is held back: %+v, last id %s\n%s", idle.Counts(), idle.LastEventID(), p.log.tail(4000))
 	})
 	t.Logf("an event took %s", time.Since(produced).Round(time.Millisecond))
 
@@ -152,7 +152,7 @@ func proxyLedger(t *testing.T, start func(*testing.T, [2]server, ...string) *pro
 	for i, c := range clients {
 		eventually(t, patience, func() bool { return c.Reached(end) }, func() string {
 			d := c.Differences()
-			return fmt.Sprintf("client %d: %v, %+v, last id %s\n%s", i, d.Error(), c.Counts(), c.LastEventID(), p.said())
+			return fmt.Sprintf("client %d: %v, %+v, last id %s\n%s", i, d.Error(), c.Counts(), c.LastEventID(), p.log.tail(4000))
 		})
 		if err := c.Receipt.Check(end); err != nil {
 			t.Errorf("client %d: %v", i, err)
@@ -194,7 +194,7 @@ func proxyAddress(t *testing.T, start func(*testing.T, [2]server, ...string) *pr
 		}
 		res, err := client.Do(req)
 		if err != nil {
-			t.Fatalf("%v\n%s", err, p.said())
+			t.Fatalf("%v\n%s", err, p.log.tail(4000))
 		}
 		res.Body.Close()
 		mu.Lock()

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,23 +24,7 @@ import (
 type proxy struct {
 	addr string // plain
 	tls  string // HTTP/2 over TLS, where it can
-
-	mu  sync.Mutex
-	log bytes.Buffer // guarded by mu
-}
-
-// Write takes its log.
-func (p *proxy) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
-}
-
-func (p *proxy) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.log.String()
-	return s[max(0, len(s)-4000):]
+	log  transcript
 }
 
 // newProxy chooses ports.
@@ -100,7 +82,7 @@ func (p *proxy) run(t *testing.T, name string, args ...string) *proxy {
 		path = "/usr/sbin/" + name // where Debian has them, and not every PATH looks
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Stdout, cmd.Stderr = p, p
+	cmd.Stdout, cmd.Stderr = &p.log, &p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its workers end with it
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v (Debian: apt-get install nginx-light haproxy varnish)", err)
@@ -117,7 +99,7 @@ func (p *proxy) run(t *testing.T, name string, args ...string) *proxy {
 	eventually(t, patience, func() bool {
 		select {
 		case <-ended:
-			t.Fatalf("%s has ended:\n%s", name, p.said())
+			t.Fatalf("%s has ended:\n%s", name, p.log.tail(4000))
 		default:
 		}
 		conn, err := net.Dial("tcp", p.addr)
@@ -126,7 +108,7 @@ func (p *proxy) run(t *testing.T, name string, args ...string) *proxy {
 		}
 		conn.Close()
 		return true
-	}, func() string { return p.said() })
+	}, func() string { return p.log.tail(4000) })
 	return p
 }
 

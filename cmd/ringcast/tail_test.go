@@ -31,9 +31,10 @@ type tailing struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process has ended
 
+	words transcript // on stderr
+
 	mu    sync.Mutex
 	lines []string // guarded by mu
-	words bytes.Buffer
 }
 
 // startTail starts one; each line that it prints goes to the receipt.
@@ -41,7 +42,7 @@ func startTail(t *testing.T, r *ledger.Receipt, args ...string) *tailing {
 	t.Helper()
 	a := &tailing{t: t, cmd: exec.Command(binary, append([]string{"tail"}, args...)...), ended: make(chan struct{})}
 	a.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	a.cmd.Stderr = a
+	a.cmd.Stderr = &a.words
 	stdout, err := a.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -73,18 +74,7 @@ func startTail(t *testing.T, r *ledger.Receipt, args ...string) *tailing {
 	return a
 }
 
-// Write takes what it says on stderr.
-func (a *tailing) Write(b []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.words.Write(b)
-}
-
-func (a *tailing) said() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.words.String()
-}
+func (a *tailing) said() string { return a.words.String() }
 
 func (a *tailing) count() int {
 	a.mu.Lock()
