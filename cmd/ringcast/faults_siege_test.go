@@ -9,8 +9,8 @@ import (
 )
 
 // siege is a scene in full swing: two instances of a stream with one topic, live
-// clients of every wire form, of which one is watched, one that hops from
-// instance to instance, and a writer.
+// clients of every wire form, one that hops from instance to instance, and a
+// writer.
 type siege struct {
 	*scene
 	topic      string
@@ -18,7 +18,6 @@ type siege struct {
 	one, two   *instance
 	all        []*ledger.Client // the live ones: nothing may end their connection
 	hopping    *ledger.Client
-	watched    pauses
 	w          *writer
 	stop       func() // the writer
 }
@@ -48,7 +47,7 @@ func (l *siege) flows() {
 	l.passed(l.topic, l.partitions, 50)
 }
 
-// fault measures what do costs the watched client until everything flows again:
+// fault measures what do costs the live clients until everything flows again:
 // a row of the table.
 func (l *siege) fault(name string, limit time.Duration, do func()) *fault {
 	l.t.Helper()

@@ -17,8 +17,8 @@ type fault struct {
 	name     string
 	limit    time.Duration // the pause of a live client that is promised at most; 0: says
 	says     string        // what is promised where it is not a time
-	pause    time.Duration // the longest of a live client
-	producer time.Duration // the longest between two acknowledgements: no client can do better
+	pause    time.Duration // the longest of a partition at a live client
+	producer time.Duration // the longest between two acknowledgements of a partition: no client can do better
 	lasted   time.Duration // from the beginning of the fault until everything flows again
 	note     string        // what else was measured
 	scene    *scene
@@ -54,9 +54,9 @@ func printFaults() {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Faults\n\nMade by `make test-faults` on %s, %d cores, the server built with the race detector. A pause is the longest time without\n"+
-		"an event at a live client; the producer's own pause is what no client can better. Lost and doubled are counted over every\n"+
-		"record and every client of the scene.\n\n", runtime.GOOS, runtime.NumCPU())
+	fmt.Fprintf(&b, "# Faults\n\nMade by `make test-faults` on %s, %d cores, the server built with the race detector. A pause is the longest time without an\n"+
+		"event of a partition at a live client; the producer's own pause is what no client can better. Lost and doubled are counted over\n"+
+		"every record and every client of the scene.\n\n", runtime.GOOS, runtime.NumCPU())
 	b.WriteString("| fault | promised | pause | producer's pause | all over after | clients | connections | records received | lost | doubled | |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range faults.rows {

@@ -5,7 +5,6 @@ package main
 import (
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ringcast/ringcast/bench/ledger"
@@ -26,15 +25,14 @@ func (s *scene) killUnderLoad(topic string, away time.Duration) {
 	one.waitReady()
 	two.waitReady()
 	clients := s.live(one, s.zeros(topic, partitions))
-	var p pauses
-	clients = append(clients, s.client(p.watch(ledger.Config{URLs: []string{s.url(two)}}), s.always))
+	clients = append(clients, s.client(s.watched.watch(ledger.Config{URLs: []string{s.url(two)}}), s.always))
 	s.connected(clients...)
 	h := s.hopper(4, one, two)
 
 	w := s.writer(500)
 	stop := w.load(topic, partitions)
 	s.passed(topic, partitions, 100)
-	p.reset()
+	s.watched.reset()
 	w.acks.reset()
 	s.must(c.Kill(1))
 	gone := time.Now()
@@ -42,7 +40,7 @@ func (s *scene) killUnderLoad(topic string, away time.Duration) {
 	s.must(c.Restart(s.ctx, 1))
 	back := time.Since(gone)
 	s.passed(topic, partitions, 100)
-	t.Logf("broker gone for %v, longest pause of the producer %v, of a live client %v", back, w.acks.longest(), p.longest())
+	t.Logf("broker gone for %v, longest pause of the producer %v, of a live client %v", back, w.acks.longest(), s.watched.longest())
 	stop()
 	s.reached()
 	s.unbroken(clients...)
@@ -79,39 +77,4 @@ func (s *scene) brokerAppears() {
 	s.reached()
 	s.unbroken(early)
 	s.settle()
-}
-
-// pauses measures the longest time between two events.
-type pauses struct {
-	mu   sync.Mutex
-	last time.Time
-	most time.Duration
-}
-
-func (p *pauses) note(at time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.last.IsZero() {
-		p.most = max(p.most, at.Sub(p.last))
-	}
-	p.last = at
-}
-
-// watch makes a client's configuration report to p.
-func (p *pauses) watch(config ledger.Config) ledger.Config {
-	config.OnEvent = func(e ledger.Event) { p.note(e.Received) }
-	return config
-}
-
-// reset begins a new measurement.
-func (p *pauses) reset() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.most = 0
-}
-
-func (p *pauses) longest() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.most.Round(time.Millisecond)
 }

@@ -35,6 +35,7 @@ type scene struct {
 	following   context.Context
 	running     sync.WaitGroup // the clients' goroutines
 	clients     []*ledger.Client
+	watched     pauses // of the live ones
 
 	outcome outcome // set by settle
 
@@ -125,7 +126,7 @@ func (s *scene) live(in *instance, begin ledger.Positions) []*ledger.Client {
 		if mode == ledger.NDJSON {
 			config.Start = begin
 		}
-		all = append(all, s.client(config, s.always))
+		all = append(all, s.client(s.watched.watch(config), s.always))
 	}
 	s.connected(all...)
 	return all

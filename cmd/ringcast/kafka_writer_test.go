@@ -15,7 +15,7 @@ import (
 type writer struct {
 	s    *scene
 	p    *kafka.Producer
-	acks pauses // between acknowledgements
+	acks pauses // between acknowledgements of a partition
 }
 
 // writer connects a producer of so many records a second, 0: no pacing.
@@ -24,7 +24,7 @@ func (s *scene) writer(rate float64) *writer {
 	w := &writer{s: s}
 	var err error
 	w.p, err = s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
-		w.acks.note(time.Now())
+		w.acks.note(flow{tp: ledger.TopicPartition{Topic: a.Topic, Partition: a.Partition}}, time.Now())
 		if err := s.book.Add(ledger.Record{Topic: a.Topic, Partition: a.Partition, Offset: a.Offset, Value: a.Value}); err != nil {
 			s.t.Error(err)
 		}

@@ -1,0 +1,65 @@
+//go:build kafka
+
+package main
+
+import (
+	"sync"
+	"time"
+
+	"github.com/ringcast/ringcast/bench/ledger"
+)
+
+// pauses measures the longest time without a record of a partition, by watcher:
+// what stands still is seen also while everything beside it flows. A partition
+// that nothing comes from any more has no pause, so ask when all of them flow.
+type pauses struct {
+	mu       sync.Mutex
+	watchers int
+	last     map[flow]time.Time
+	most     time.Duration
+}
+
+// flow is one partition as one watcher sees it.
+type flow struct {
+	watcher int
+	tp      ledger.TopicPartition
+}
+
+func (p *pauses) note(f flow, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil {
+		p.last = map[flow]time.Time{}
+	}
+	if last, ok := p.last[f]; ok {
+		p.most = max(p.most, at.Sub(last))
+	}
+	p.last[f] = at
+}
+
+// watch makes a client's configuration report to p.
+func (p *pauses) watch(config ledger.Config) ledger.Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watchers++
+	watcher := p.watchers
+	config.OnEvent = func(e ledger.Event) {
+		if topic, partition, _, ok := ledger.IdentifyValue(e.Data); ok {
+			p.note(flow{watcher, ledger.TopicPartition{Topic: topic, Partition: partition}}, e.Received)
+		}
+	}
+	return config
+}
+
+// reset begins a new measurement. What began before counts from its beginning.
+func (p *pauses) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most = 0
+}
+
+func (p *pauses) longest() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.most.Round(time.Millisecond)
+}
