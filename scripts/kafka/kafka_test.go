@@ -243,6 +243,7 @@ func TestThreeNodes(t *testing.T) {
 	if err := c.ElectPreferred("a", 0); err != nil {
 		t.Error(err)
 	}
+	controllerMoves(t, c)
 	got, err := KcatConsume(ctx, strings.Join(c.Addrs(), ","), "a", 0, 0, `%o %s\n`)
 	if err != nil {
 		t.Fatal(err)
@@ -254,6 +255,39 @@ func TestThreeNodes(t *testing.T) {
 		if want := fmt.Sprintf("%d %d", i, i); got[i] != want || a.Offset != int64(i) {
 			t.Fatalf("record %d in the log: %q, acknowledged at %d", i, got[i], a.Offset)
 		}
+	}
+}
+
+// controllerMoves: the controller is another node once it is killed, and a topic is where it was put.
+func controllerMoves(t *testing.T, c *Cluster) {
+	t.Helper()
+	ctx := within(t)
+	first, err := c.Controller(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := []int32{int32(first%3 + 1), int32((first+1)%3 + 1)}
+	if err := c.CreateTopicOn(ctx, "b", [][]int32{on}); err != nil {
+		t.Fatal(err)
+	}
+	if leader, err := c.LeaderOf("b", 0); err != nil || leader != int(on[0]) {
+		t.Errorf("leader of a topic on nodes %v: %d, %v", on, leader, err)
+	}
+	if err := c.Kill(first); err != nil {
+		t.Fatal(err)
+	}
+	err = poll(ctx, func() error {
+		now, err := c.Controller(ctx)
+		if err == nil && now == first {
+			err = errors.New("the killed node is still the controller")
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := c.Restart(ctx, first); err != nil {
+		t.Fatal(err)
 	}
 }
 

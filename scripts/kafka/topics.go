@@ -30,6 +30,24 @@ func (c *Cluster) CreateTopic(ctx context.Context, name string, partitions int32
 	return nil
 }
 
+// CreateTopicOn is CreateTopic with the nodes of every partition; the first of them leads it.
+func (c *Cluster) CreateTopicOn(ctx context.Context, name string, nodes [][]int32) error {
+	on := make(map[int32][]int32, len(nodes))
+	for p, n := range nodes {
+		on[int32(p)] = n
+	}
+	err := c.admin(func(a sarama.ClusterAdmin) error {
+		return a.CreateTopic(name, &sarama.TopicDetail{NumPartitions: -1, ReplicationFactor: -1, ReplicaAssignment: on}, false)
+	})
+	if err == nil {
+		err = c.awaitPartitions(ctx, name, int32(len(nodes)))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot create topic %s: %w", name, err)
+	}
+	return nil
+}
+
 // DeleteTopic removes a topic and waits until no running node knows it.
 func (c *Cluster) DeleteTopic(ctx context.Context, name string) error {
 	err := c.admin(func(a sarama.ClusterAdmin) error { return a.DeleteTopic(name) })
