@@ -3,6 +3,8 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/ringcast/ringcast/bench/ledger"
@@ -26,6 +28,12 @@ type siege struct {
 func (s *scene) underLoad(topic string, partitions int32, rate float64) *siege {
 	s.t.Helper()
 	s.topic(topic, partitions)
+	return s.underLoadOf(topic, partitions, rate)
+}
+
+// underLoadOf is underLoad with a topic that is there.
+func (s *scene) underLoadOf(topic string, partitions int32, rate float64) *siege {
+	s.t.Helper()
 	l := &siege{scene: s, topic: topic, partitions: partitions}
 	l.one, l.two = s.serve(20_000, topic), s.serve(20_000, topic)
 	l.one.waitReady()
@@ -52,18 +60,38 @@ func (l *siege) flows() {
 func (l *siege) fault(name string, limit time.Duration, do func()) *fault {
 	l.t.Helper()
 	f := &fault{name: name, limit: limit}
+	l.measure(f, do)
+	l.row(f)
+	return f
+}
+
+// faultWhile is fault where the limit is a time beside how long Kafka was away,
+// which do returns.
+func (l *siege) faultWhile(name string, beside time.Duration, do func() (away time.Duration)) *fault {
+	l.t.Helper()
+	f := &fault{name: name, says: fmt.Sprintf("while it lasts + %v", beside)}
+	var away time.Duration
+	l.measure(f, func() { away = do() })
+	// Kafka is back when it takes records: the producer may know that before.
+	f.limit = min(away, f.producer) + beside
+	f.note = fmt.Sprintf("Kafka away for %.2f s", away.Seconds())
+	l.row(f)
+	return f
+}
+
+func (l *siege) measure(f *fault, do func()) {
+	l.t.Helper()
 	l.watched.reset()
 	l.w.acks.reset()
 	began := time.Now()
 	do()
 	l.flows()
 	f.pause, f.producer, f.lasted = l.watched.longest(), l.w.acks.longest(), time.Since(began).Round(time.Millisecond)
-	l.row(f)
-	return f
 }
 
-// end stops the writer and asks the ledger. No live connection has ended, and
-// nobody was refused or is left with ids of its own.
+// end stops the writer and asks the ledger. No live connection has ended, nobody
+// was refused or is left with ids of its own, and the instances say that all is
+// well.
 func (l *siege) end(allowed ...ledger.Kind) {
 	l.t.Helper()
 	l.stop()
@@ -71,5 +99,20 @@ func (l *siege) end(allowed ...ledger.Kind) {
 	l.unbroken(l.all...)
 	l.served(l.hopping)
 	l.noPrivate(l.one, l.two)
+	l.healthy(l.one, l.two)
 	l.settle(allowed...)
+}
+
+// healthy waits until nothing is left of a fault in what operators look at.
+func (s *scene) healthy(all ...*instance) {
+	s.t.Helper()
+	for _, in := range all {
+		var ready string
+		eventually(s.t, settleTime, func() bool {
+			var status int
+			status, ready = in.get("/readyz")
+			now := s.follows(in)
+			return status == http.StatusOK && !now.Stalled && now.Lag == 0 && in.metric(`ringcast_stream_stalled{stream="s0"}`) == 0
+		}, func() string { return fmt.Sprintf("an instance is not well: %s %+v", ready, s.follows(in)) })
+	}
 }

@@ -15,8 +15,8 @@ import (
 // cost, and what every client has in the end.
 type fault struct {
 	name     string
-	limit    time.Duration // the pause of a live client that is promised at most; 0: says
-	says     string        // what is promised where it is not a time
+	limit    time.Duration // the pause of a live client that is promised at most; 0: none in numbers
+	says     string        // what is promised, where it is not limit
 	pause    time.Duration // the longest of a partition at a live client
 	producer time.Duration // the longest between two acknowledgements of a partition: no client can do better
 	lasted   time.Duration // from the beginning of the fault until everything flows again
@@ -41,7 +41,7 @@ func (s *scene) row(f *fault) {
 }
 
 func (f *fault) promise() string {
-	if f.limit > 0 {
+	if f.says == "" {
 		return f.limit.String()
 	}
 	return f.says

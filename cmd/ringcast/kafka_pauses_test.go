@@ -17,6 +17,7 @@ type pauses struct {
 	watchers int
 	last     map[flow]time.Time
 	most     time.Duration
+	since    time.Time // of the measurement; zero: it never began
 }
 
 // flow is one partition as one watcher sees it.
@@ -31,7 +32,11 @@ func (p *pauses) note(f flow, at time.Time) {
 	if p.last == nil {
 		p.last = map[flow]time.Time{}
 	}
-	if last, ok := p.last[f]; ok {
+	last, ok := p.last[f]
+	if !ok {
+		last = p.since
+	}
+	if !last.IsZero() {
 		p.most = max(p.most, at.Sub(last))
 	}
 	p.last[f] = at
@@ -51,11 +56,12 @@ func (p *pauses) watch(config ledger.Config) ledger.Config {
 	return config
 }
 
-// reset begins a new measurement. What began before counts from its beginning.
+// reset begins a new measurement. A pause that has begun before counts from its
+// beginning, and a partition that was never seen from now on.
 func (p *pauses) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.most = 0
+	p.most, p.since = 0, time.Now()
 }
 
 func (p *pauses) longest() time.Duration {

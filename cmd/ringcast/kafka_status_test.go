@@ -9,6 +9,8 @@ import (
 
 // streamStatus is what /streams says of one stream.
 type streamStatus struct {
+	Stalled  bool
+	Lag      int64 `json:"lag_records"`
 	Sessions int64 `json:"kafka_sessions"`
 	Topics   []struct {
 		Name       string
