@@ -58,8 +58,14 @@ func (s *scene) controllerFaults() {
 	const topic = "controller"
 	s.must(s.c.CreateTopicOn(s.ctx, topic, [][]int32{others, {others[1], others[0]}}))
 	l := s.underLoadOf(topic, 2, 200)
-	f := l.fault("controller killed, which leads nothing", 2*time.Second, func() { s.must(s.c.Kill(controller)) })
-	f.note = "no replica of the topic on its node"
+	var elected time.Duration
+	f := l.fault("controller killed, which leads nothing", 2*time.Second, func() {
+		began := time.Now()
+		s.must(s.c.Kill(controller))
+		eventually(s.t, settleTime, func() bool { return s.controller() != controller }, func() string { return "no new controller" })
+		elected = time.Since(began)
+	})
+	f.note = fmt.Sprintf("no replica of the topic on its node; new controller after %.2f s", elected.Seconds())
 	l.fault("killed controller restarted", 2*time.Second, func() { s.must(s.c.Restart(s.ctx, controller)) })
 	l.end()
 

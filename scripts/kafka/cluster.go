@@ -126,12 +126,16 @@ func (c *Cluster) Freeze(number int) error { return c.node(number).freeze() }
 // Thaw lets a frozen node go on (SIGCONT).
 func (c *Cluster) Thaw(number int) error { return c.node(number).thaw() }
 
-// Restart starts a node that is down on its old ports and data, and waits until every running node answers, has all of
-// them, and every replica on them is in sync.
+// Restart starts a node that is down on its old ports and data, and does AwaitReady.
 func (c *Cluster) Restart(ctx context.Context, number int) error {
 	if err := c.node(number).start(); err != nil {
 		return err
 	}
+	return c.AwaitReady(ctx)
+}
+
+// AwaitReady waits until every running node answers, has all of them, and every replica on them is in sync.
+func (c *Cluster) AwaitReady(ctx context.Context) error {
 	if err := c.awaitReady(ctx); err != nil {
 		return fmt.Errorf("%w%s", err, c.LogTails())
 	}
