@@ -123,10 +123,29 @@ func (c *Client) onLeader(ctx context.Context, tp TP, question func(leader) erro
 		if err = l.err; err == nil {
 			err = question(l)
 		}
-		if err == nil || !again(err, l) || !c.pause(ctx, try, start) {
+		if err == nil || !again(err, l) {
+			return err
+		}
+		if !c.pause(ctx, try, start) {
+			c.forget(tp, l)
 			return err
 		}
 		stale = l.answer
+	}
+}
+
+// forget makes the next question about tp ask for its leader first: the one that is known was of no use, and whoever
+// asks again knows nothing of that. A broker that is frozen leads until somebody else is asked.
+func (c *Client) forget(tp TP, l leader) {
+	c.mu.Lock()
+	known := c.leaders[tp].answer <= l.answer
+	if known {
+		delete(c.leaders, tp)
+	}
+	silent := known && l.addr != "" && l.addr == c.good
+	c.mu.Unlock()
+	if silent {
+		c.doubt()
 	}
 }
 

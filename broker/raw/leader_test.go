@@ -173,6 +173,65 @@ func TestFrozenLeader(t *testing.T) {
 	}
 }
 
+// TestFrozenLeaderReplaced: who gave up waiting for a leader asks for another one the next time.
+func TestFrozenLeaderReplaced(t *testing.T) {
+	t.Parallel()
+	f := func(question func(context.Context, *Client) error) {
+		t.Helper()
+		k := startKafka(t, 3, 1)
+		newProducer(t, k, nil).send(part, "a")
+		c := newClient(t, k.ListenAddrs()...)
+		if err := question(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		old := k.LeaderFor(topic, 0)
+		asked := make(chan struct{}, 100)
+		k.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+			k.KeepControl()
+			if k.CurrentNode() != old {
+				return nil, nil, false
+			}
+			asked <- struct{}{}
+			return nil, nil, true
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		go func() {
+			<-asked
+			cancel(context.DeadlineExceeded)
+		}()
+		if err := question(ctx, c); err == nil {
+			t.Fatal("a frozen leader answers")
+		}
+		for c.connected(k.ListenAddrs()[old]) { // until the request is given up
+			time.Sleep(time.Millisecond)
+		}
+		if err := k.MoveTopicPartition(topic, 0, (old+1)%3); err != nil {
+			t.Fatal(err)
+		}
+		if err := question(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(asked); n > 0 {
+			t.Errorf("the frozen broker was asked %d times more", n)
+		}
+	}
+	f(func(ctx context.Context, c *Client) error {
+		_, err := c.Fetch(ctx, part, 0, FetchOptions{LeaderEpoch: -1})
+		return err
+	})
+	f(func(ctx context.Context, c *Client) error {
+		o, err := c.Offsets(ctx, []TP{part}, sarama.OffsetNewest, false)
+		return errors.Join(err, o[part].Err)
+	})
+}
+
+func (c *Client) connected(addr string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conns[addr] != nil
+}
+
 func TestContextEnds(t *testing.T) {
 	t.Parallel()
 	k := startKafka(t, 1, 1)

@@ -37,7 +37,13 @@ func (c *Client) Offsets(ctx context.Context, parts []TP, at int64, readCommitte
 				stale = max(stale, leaders[tp].answer)
 			}
 		}
-		if len(open) == 0 || !c.pause(ctx, try, start) {
+		if len(open) == 0 {
+			break
+		}
+		if !c.pause(ctx, try, start) {
+			for _, tp := range open {
+				c.forget(tp, leaders[tp])
+			}
 			break
 		}
 		parts = open
