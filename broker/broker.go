@@ -98,6 +98,7 @@ type Broker struct {
 	times   times
 	secure  *security.Security
 	told    troubles // what the log has said
+	peers   peers
 
 	reached atomic.Bool
 

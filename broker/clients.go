@@ -58,7 +58,7 @@ func (b *Broker) clientConfig(l *leash) (*sarama.Config, error) {
 	if b.cfg.Configure != nil {
 		b.cfg.Configure(c)
 	}
-	d := leashDialer{leash: l}
+	d := leashDialer{leash: l, peers: &b.peers}
 	if c.Net.Proxy.Enable {
 		d.through = c.Net.Proxy.Dialer
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,6 +39,7 @@ func newLeash() *leash {
 // leashDialer dials through another dialer, or the network itself when that is nil.
 type leashDialer struct {
 	leash   *leash
+	peers   *peers
 	through dialer
 }
 
@@ -45,26 +47,31 @@ type leashDialer struct {
 func (d leashDialer) Dial(network, address string) (net.Conn, error) {
 	var conn net.Conn
 	var err error
+	began, p := time.Now(), d.peers.at(address)
 	if d.through != nil {
 		conn, err = d.through.Dial(network, address)
 	} else {
-		conn, err = (&net.Dialer{Timeout: dialTimeout}).DialContext(d.leash.ctx, network, address)
+		conn, err = (&net.Dialer{Timeout: p.patience(dialTimeout)}).DialContext(d.leash.ctx, network, address)
 	}
 	if err != nil {
+		if isTimeout(err) {
+			p.waited(began.UnixNano())
+		}
 		return nil, err
 	}
-	return d.leash.hold(conn)
+	return d.leash.hold(conn, p)
 }
 
-func (l *leash) hold(conn net.Conn) (net.Conn, error) {
+func (l *leash) hold(conn net.Conn, p *peer) (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ctx.Err() != nil {
 		_ = conn.Close()
 		return nil, errCut
 	}
-	c := &leashed{Conn: conn, leash: l}
+	c := &leashed{Conn: conn, leash: l, peer: p}
 	l.conns[c] = struct{}{}
+	p.add(c)
 	return c, nil
 }
 
@@ -79,10 +86,15 @@ func (l *leash) cut() {
 	clear(l.conns)
 }
 
-// leashed is a connection that its leash forgets when it is closed.
+// leashed is a connection that its leash forgets when it is closed, and that does
+// not wait for long when its broker is silent.
 type leashed struct {
 	net.Conn
 	leash *leash
+	peer  *peer
+
+	since, until atomic.Int64          // the wait of the moment, Unix nanoseconds
+	late         atomic.Pointer[error] // what ended it, where that was the time: the connection is of no use
 }
 
 // Close implements net.Conn.
@@ -90,5 +102,6 @@ func (c *leashed) Close() error {
 	c.leash.mu.Lock()
 	delete(c.leash.conns, c)
 	c.leash.mu.Unlock()
+	c.peer.remove(c)
 	return c.Conn.Close()
 }
