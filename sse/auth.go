@@ -3,7 +3,6 @@ package sse
 import (
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -72,7 +71,7 @@ func (s *Server) grant(ctx *fasthttp.RequestCtx) (*token.Grant, *refusal) {
 	if text == "" {
 		return nil, unauthorized("This stream needs a token.", "")
 	}
-	g, err := s.cfg.Auth.Tokens.Check(text, time.Now())
+	g, err := s.cfg.Auth.Tokens.Check(text, s.cfg.Now())
 	if err != nil {
 		return nil, unauthorized(err.Error(), "invalid_token")
 	}

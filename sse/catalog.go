@@ -32,7 +32,7 @@ func (s *Server) SetStreams(list []Stream) error {
 	for _, st := range list {
 		v := gone[st.Ring]
 		if v == nil {
-			v = newView(st, s.cfg.History)
+			v = newView(st, s.cfg.History, s.cfg.Now)
 			fresh = append(fresh, v)
 		}
 		delete(gone, st.Ring)

@@ -282,7 +282,8 @@ func (c *completion) placeUnnamed(i int) error {
 			c.want.pos[i] = c.live.Pos[i]
 			return nil
 		}
-		if *c.since > time.Now().UnixMilli() {
+		// A time to come is the live end. The clock alone cannot say so: it may be slow.
+		if *c.since > max(c.view.now().UnixMilli(), c.live.Pos[i].Time) {
 			c.want.pos[i] = c.live.Pos[i]
 			return nil
 		}

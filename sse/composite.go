@@ -105,7 +105,7 @@ func (c *composites) newLocked(s *Server, key string, streams []*view) *view {
 		c.full++
 		events, bytes = c.events, c.bytes
 	}
-	v := &view{streams: streams, topics: make(map[string]*view), removed: make(chan struct{}), shared: &composite{key: key, full: full, gone: make(chan struct{})}}
+	v := &view{now: s.cfg.Now, streams: streams, topics: make(map[string]*view), removed: make(chan struct{}), shared: &composite{key: key, full: full, gone: make(chan struct{})}}
 	for _, stream := range streams {
 		v.timed = v.timed || stream.ID == position.Timestamp
 		for t := range stream.topics {

@@ -8,10 +8,10 @@ import "time"
 type expiry struct {
 	soon []expiring
 	due  <-chan time.Time // when the first of them ends; nil: there is none
-	at   uint32           // that time, Unix seconds
+	at   uint32           // that time by the steady clock, Unix seconds
 }
 
-// expiring is a client and when its token ends, Unix seconds.
+// expiring is a client and when its token ends, by the steady clock, Unix seconds.
 type expiring struct{ client, gen, at uint32 }
 
 // lookExpiry returns the tick in which the token of a client ends. In that tick
@@ -19,7 +19,7 @@ type expiring struct{ client, gen, at uint32 }
 func (sh *shard) lookExpiry(i uint32) (tick uint32) {
 	c := &sh.clients[i]
 	end := time.Unix(int64(c.expires), 0)
-	left := end.Sub(sh.now)
+	left := end.Sub(sh.srv.steadyAt(sh.now))
 	if left > sh.srv.unit {
 		return sh.tick + uint32(min(left/sh.srv.unit, wheel))
 	}
@@ -44,7 +44,7 @@ func (sh *shard) expire() {
 		c := &sh.clients[x.client]
 		switch {
 		case c.gen != x.gen || c.state == stateFree:
-		case int64(x.at) <= sh.now.Unix():
+		case int64(x.at) <= sh.srv.steadyAt(sh.now).Unix():
 			sh.end(x.client, closedToken)
 		default:
 			sh.lookExpiry(x.client)

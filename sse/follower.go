@@ -27,7 +27,7 @@ type follower struct {
 	at      *ringbuf.Entry // the last entry given
 	reader  reader         // how far it has come in the shared bytes
 	born    time.Time
-	expires uint32 // end of the client's token, Unix seconds; 0: none
+	expires uint32 // end of the client's token by the steady clock, Unix seconds; 0: none
 	promote bool   // to a shard, once it has caught up
 
 	wake      chan struct{} // the ring moved, or something else did
@@ -343,7 +343,7 @@ func (f *follower) beat() time.Duration {
 	d := f.srv.limits().Heartbeat
 	d -= rand.N(d/5 + 1)
 	if f.expires != 0 {
-		d = max(0, min(d, time.Until(time.Unix(int64(f.expires), 0))))
+		d = max(0, min(d, time.Unix(int64(f.expires), 0).Sub(f.srv.steadyAt(time.Now()))))
 	}
 	return d
 }
@@ -357,7 +357,7 @@ func (f *follower) beats() error {
 }
 
 func (f *follower) expired() bool {
-	return f.expires != 0 && time.Now().Unix() >= int64(f.expires)
+	return f.expires != 0 && f.srv.steadyAt(time.Now()).Unix() >= int64(f.expires)
 }
 
 // finish ends the connection: cleanly where the client can still be told.

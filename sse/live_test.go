@@ -39,7 +39,7 @@ func TestResumeBeforeTheFirstPosition(t *testing.T) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			p := newEmptyPublisher(100, position.Both)
-			v := newView(Stream{Name: "s", Topics: []string{"t"}, Ring: p.ring, Source: p}, nil)
+			v := newView(Stream{Name: "s", Topics: []string{"t"}, Ring: p.ring, Source: p}, nil, time.Now)
 			id, err := position.Parse([]byte(newPublisher(100, 1).id(0)))
 			if err != nil {
 				t.Fatal(err)

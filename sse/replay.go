@@ -191,7 +191,7 @@ func (p *replay) limit(i int, end int64) error {
 		return nil
 	}
 	// Whole seconds, so that a herd asks one question.
-	oldest := time.Now().Add(-s.limits().ReplayAge).Truncate(time.Second).UnixMilli()
+	oldest := s.cfg.Now().Add(-s.limits().ReplayAge).Truncate(time.Second).UnixMilli()
 	if t := p.u.Pos[i].Time; t != ringbuf.NoTime && t >= oldest {
 		return nil
 	}

@@ -30,16 +30,17 @@ type Config struct {
 	UI              bool    // serve the live page
 	MaxRequestBytes int     // request line and headers
 	HeaderTimeout   time.Duration
-	SendBuffer      int           // SO_SNDBUF
-	ViewsMax        int           // views of several streams with a ring of full size; 0: 64, negative: none
-	ViewBytes       int64         // of all of those rings together; 0: 64 MiB
-	TLS             *tls.Config   // nil: plain HTTP
-	Auth            *Auth         // nil: no stream needs a token
-	AccessLog       bool          // one line at the end of a stream
-	Shards          int           // 0: one per processor; tests may want another number
-	NoShards        bool          // every client a goroutine, as where there is no epoll
-	rateWindow      time.Duration // over which MinRate is averaged; 0: a minute
-	writePatience   time.Duration // of a pump with a follower that writes; 0: the constant
+	SendBuffer      int              // SO_SNDBUF
+	ViewsMax        int              // views of several streams with a ring of full size; 0: 64, negative: none
+	ViewBytes       int64            // of all of those rings together; 0: 64 MiB
+	TLS             *tls.Config      // nil: plain HTTP
+	Auth            *Auth            // nil: no stream needs a token
+	AccessLog       bool             // one line at the end of a stream
+	Shards          int              // 0: one per processor; tests may want another number
+	NoShards        bool             // every client a goroutine, as where there is no epoll
+	Now             func() time.Time // the machine's clock, which may be set at any time; nil: time.Now
+	rateWindow      time.Duration    // over which MinRate is averaged; 0: a minute
+	writePatience   time.Duration    // of a pump with a follower that writes; 0: the constant
 
 	Log     zerolog.Logger
 	Metrics *metrics.Set
@@ -64,7 +65,8 @@ type Server struct {
 	// first ACK (measured), and a larger batch would be a short write for
 	// everybody on a path with a round-trip time.
 	batchLimit int
-	started    time.Time
+	started    time.Time     // by the monotonic clock
+	begun      time.Time     // the same moment by the machine's
 	unit       time.Duration // of the wheel on which heartbeats and deadlines stand
 
 	setting sync.Mutex              // one at a time replaces what is served
@@ -111,13 +113,16 @@ func New(cfg Config) (*Server, error) {
 	if s.cfg.Metrics == nil {
 		s.cfg.Metrics = metrics.NewSet()
 	}
+	if s.cfg.Now == nil {
+		s.cfg.Now = time.Now
+	}
 	s.fixed = s.fixedRoutes()
 	if s.cfg.rateWindow == 0 {
 		s.cfg.rateWindow = time.Minute
 	}
 	s.batchLimit = max(1, min(cfg.SendBuffer/2, 32<<10))
 	s.composites.init(cfg.ViewsMax, cfg.ViewBytes)
-	s.started = time.Now()
+	s.started, s.begun = time.Now(), s.cfg.Now().Round(0)
 	s.unit = min(max(min(cfg.Heartbeat, cfg.SlowClientTimeout)/20, 10*time.Millisecond), time.Second)
 	s.places = newPlaces()
 	s.addresses.known = make(map[netip.Prefix]*address)

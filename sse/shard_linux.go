@@ -48,7 +48,7 @@ type shard struct {
 	mail   atomic.Bool   // the inbox has something
 	done   chan struct{} // closed by the shard's goroutine when it ends
 	counts [stateClosing + 1]atomic.Int64
-	turned atomic.Int64 // when the loop began its last turn, Unix nanoseconds
+	turned atomic.Int64 // when the loop began its last turn, nanoseconds since the server started
 	behind atomic.Int64 // entries between the slowest group and its ring's head
 }
 
@@ -66,7 +66,7 @@ type arrival struct {
 	bare   bool // nothing follows pend
 	born   time.Time
 
-	expires uint32 // end of the token, Unix seconds; 0: none
+	expires uint32 // end of the token by the steady clock, Unix seconds; 0: none
 }
 
 // shortWrite is a client that took only n bytes of a batch.
@@ -107,7 +107,7 @@ func (s *Server) stopShards() {
 // reset makes the shard empty.
 func (sh *shard) reset() (err error) {
 	sh.now = time.Now()
-	sh.turned.Store(sh.now.UnixNano())
+	sh.turned.Store(int64(sh.now.Sub(sh.srv.started)))
 	sh.tick = sh.srv.ticks(sh.now)
 	sh.clients, sh.free, sh.order, sh.ready, sh.short = nil, nil, nil, nil, nil
 	sh.groups = make(map[*view]*group)
@@ -197,7 +197,7 @@ func (sh *shard) loop() {
 // turn does what is due besides writing events.
 func (sh *shard) turn() {
 	sh.now = time.Now()
-	sh.turned.Store(sh.now.UnixNano())
+	sh.turned.Store(int64(sh.now.Sub(sh.srv.started)))
 	gone := false
 	if tick := sh.srv.ticks(sh.now); tick != sh.tick {
 		sh.tick = tick

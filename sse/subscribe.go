@@ -29,7 +29,7 @@ type subscription struct {
 	head  []byte // status line, header and greeting
 	bare  bool   // HEAD: nothing behind the header
 
-	expires uint32 // end of the token, Unix seconds; 0: none
+	expires uint32 // end of the token by the steady clock, Unix seconds; 0: none
 }
 
 // subscribe checks a request for streams in the order of PROTOCOL.md section 2
@@ -71,7 +71,7 @@ func (s *Server) subscribe(ctx *fasthttp.RequestCtx, names string) *refusal {
 			s.release(v)
 		}
 	}()
-	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead(), expires: expires}
+	sub := &subscription{view: v, lane: laneOf(ctx), bare: ctx.IsHead(), expires: s.steadyEnd(expires)}
 	if sub.start, r = s.begin(ctx, v, since, sub.lane); r != nil {
 		return r
 	}

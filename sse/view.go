@@ -54,9 +54,10 @@ type view struct {
 	waker   follow           // wakes the followers of this view
 	metrics viewMetrics      // of a stream
 	pace    pace
-	shared  *composite    // what only a view of several streams has
-	removed chan struct{} // closed when it is no longer served
-	History History       // nil: memory is all there is
+	shared  *composite       // what only a view of several streams has
+	removed chan struct{}    // closed when it is no longer served
+	History History          // nil: memory is all there is
+	now     func() time.Time // Config.Now
 
 	// Of a stream: the clients counted, whoever owns them.
 	connections atomic.Int64
@@ -74,8 +75,8 @@ type namedPosition struct {
 	id    []byte
 }
 
-func newView(s Stream, h History) *view {
-	v := &view{Stream: s, History: h, topics: make(map[string]*view, len(s.Topics)), timed: s.ID == position.Timestamp, removed: make(chan struct{})}
+func newView(s Stream, h History, now func() time.Time) *view {
+	v := &view{Stream: s, History: h, now: now, topics: make(map[string]*view, len(s.Topics)), timed: s.ID == position.Timestamp, removed: make(chan struct{})}
 	v.streams = []*view{v}
 	for _, t := range s.Topics {
 		v.topics[t] = v
