@@ -57,6 +57,10 @@ type Config struct {
 	// secured. A dialer in Net.Proxy is dialled through. May be nil.
 	Configure func(*sarama.Config)
 
+	// Now is the machine's clock, which may be set at any time; only how far back
+	// a ring is filled is asked of it. nil: time.Now.
+	Now func() time.Time
+
 	Log     zerolog.Logger
 	Metrics *metrics.Set // nil: a set nobody sees
 }
@@ -119,6 +123,9 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 	cfg.MaxBatch = orDefault(cfg.MaxBatch, defaultMaxBatch)
 	cfg.ReplayReads = orDefault(cfg.ReplayReads, defaultReads)
 	cfg.StallAfter = orDefault(cfg.StallAfter, 15*time.Second)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = metrics.NewSet()
 	}

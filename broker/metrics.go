@@ -31,7 +31,7 @@ type streamMetrics struct {
 }
 
 func newStreamMetrics(s *Stream) *streamMetrics {
-	m := &streamMetrics{set: s.b.cfg.Metrics, sampled: s.b.log.Sample(&zerolog.BurstSampler{Burst: 10, Period: 10 * time.Second})}
+	m := &streamMetrics{set: s.b.cfg.Metrics, sampled: s.b.log.Sample(&burst{most: 10, period: 10 * time.Second})}
 	full := func(metric, labels string) string {
 		m.names = append(m.names, fmt.Sprintf("ringcast_%s{stream=%q%s}", metric, s.cfg.Name, labels))
 		return m.names[len(m.names)-1]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/IBM/sarama"
 
@@ -104,7 +103,7 @@ func (s *Stream) firstPositions(ctx context.Context, all []raw.TP) (map[raw.TP]f
 	if err != nil {
 		return nil, err
 	}
-	ago := time.Now().Add(-s.cfg.WarmUp).UnixMilli()
+	ago := s.b.cfg.Now().Add(-s.cfg.WarmUp).UnixMilli()
 	var then map[raw.TP]int64
 	if s.cfg.WarmUp > 0 {
 		if then, err = s.offsets(ctx, all, ago); err != nil {
