@@ -54,9 +54,10 @@ func printFaults() {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Faults\n\nMade by `make test-faults` on %s, %d cores, the server built with the race detector. A pause is the longest time without an\n"+
-		"event of a partition at a live client; the producer's own pause is what no client can better. Lost and doubled are counted over\n"+
-		"every record and every client of the scene.\n\n", runtime.GOOS, runtime.NumCPU())
+	fmt.Fprintf(&b, "# Faults\n\nMade by `make test-faults` on %s, %d cores, the server built with the race detector, but in rows\n"+
+		"that say kfake: there Kafka is well, and clients, the process or its machine are not. A pause is the longest time without an\n"+
+		"event of a partition at a live client; the producer's own pause is what no client can better. Lost and doubled are counted\n"+
+		"over every record and every client of the scene.\n\n", runtime.GOOS, runtime.NumCPU())
 	b.WriteString("| fault | promised | pause | producer's pause | all over after | clients | connections | records received | lost | doubled | |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range faults.rows {

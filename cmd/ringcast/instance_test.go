@@ -105,7 +105,13 @@ func (in *instance) reload(document, message string) {
 // with the test.
 func startArgs(t *testing.T, args ...string) *instance {
 	t.Helper()
-	in := &instance{t: t, cmd: exec.Command(binary, args...), ended: make(chan struct{})}
+	return startCommand(t, exec.Command(binary, args...))
+}
+
+// startCommand is startArgs for a command that has not been started.
+func startCommand(t *testing.T, cmd *exec.Cmd) *instance {
+	t.Helper()
+	in := &instance{t: t, cmd: cmd, ended: make(chan struct{})}
 	stderr, err := in.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
