@@ -66,7 +66,7 @@ func newThrong(t *testing.T, o throngOptions) *throng {
 		t.Cleanup(s.running.Wait)
 		t.Cleanup(s.stopClients)
 	}
-	s.in = startPlain(t, fmt.Sprintf("[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [%q]\n[ring]\nevents = 20000\nbytes = \"16MiB\"\n"+
+	s.in = startPlain(t, "127.0.0.1:0", fmt.Sprintf("[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [%q]\n[ring]\nevents = 20000\nbytes = \"16MiB\"\n"+
 		"[streams.s0]\ntopics = [\"t\"]\n[streams.crowd]\ntopics = [\"crowd\"]\n", o.server, k.addr), o.env...)
 	s.in.waitReady()
 	s.all = s.live(s.in, s.zeros("t", throngPartitions))
@@ -81,11 +81,12 @@ func newThrong(t *testing.T, o throngOptions) *throng {
 	return s
 }
 
-// startPlain starts a server that is built without the race detector.
-func startPlain(t *testing.T, document string, env ...string) *instance {
+// startPlain starts a server that is built without the race detector, with its
+// public listener at an address.
+func startPlain(t *testing.T, addr, document string, env ...string) *instance {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ringcast.toml")
-	writeConfig(t, file, "127.0.0.1:0", document)
+	writeConfig(t, file, addr, document)
 	cmd := exec.Command(built(t, "ringcast", "."), "serve", "-config", file)
 	cmd.Env = append(os.Environ(), env...)
 	return startCommand(t, cmd)
@@ -115,27 +116,7 @@ func built(t *testing.T, name, dir string) string {
 func (s *throng) produce(crowd float64) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	var running sync.WaitGroup
-	running.Go(func() {
-		tick := time.NewTicker(time.Second / throngRate)
-		defer tick.Stop()
-		for p := int32(0); ; p = (p + 1) % throngPartitions {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			running.Add(1)
-			s.k.client.Produce(context.WithoutCancel(ctx), s.k.next("t", p, crowdSize), func(r *kgo.Record, err error) {
-				defer running.Done()
-				if err != nil {
-					s.t.Errorf("cannot produce: %v", err)
-					return
-				}
-				s.acks.note(time.Now())
-				s.k.enter(r)
-			})
-		}
-	})
+	running.Go(func() { s.k.paced(ctx, throngPartitions, throngRate, &s.acks) })
 	if crowd > 0 {
 		running.Go(func() { s.pace(ctx, crowd) })
 	}
@@ -144,6 +125,32 @@ func (s *throng) produce(crowd float64) {
 		running.Wait()
 	})
 	s.t.Cleanup(s.stop)
+}
+
+// paced writes rate records a second to topic t, in turn to its partitions, until
+// ctx ends and all are acknowledged.
+func (k *fake) paced(ctx context.Context, partitions int32, rate float64, acks *pauses) {
+	tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
+	defer tick.Stop()
+	var unacknowledged sync.WaitGroup
+	defer unacknowledged.Wait()
+	for p := int32(0); ; p = (p + 1) % partitions {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		unacknowledged.Add(1)
+		k.client.Produce(context.WithoutCancel(ctx), k.next("t", p, crowdSize), func(r *kgo.Record, err error) {
+			defer unacknowledged.Done()
+			if err != nil {
+				k.t.Errorf("cannot produce: %v", err)
+				return
+			}
+			acks.note(time.Now())
+			k.enter(r)
+		})
+	}
 }
 
 // pace writes to the crowd's stream.

@@ -32,9 +32,6 @@ var proxies = []struct {
 	{name: "varnish", start: startVarnish},
 }
 
-// server is what a proxy stands in front of.
-type server struct{ addr, admin string }
-
 // TestProxies: through each proxy nothing is held back, idle streams live, no
 // record is lost and none comes twice, also when an instance is killed.
 func TestProxies(t *testing.T) {
@@ -51,8 +48,6 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-const proxyPartitions = 3
-
 // behind starts two instances.
 func behind(t *testing.T) (k *fake, instances [2]*instance, servers [2]server) {
 	k = newFake(t, topics(proxyPartitions, "t"))
@@ -64,30 +59,6 @@ func behind(t *testing.T) (k *fake, instances [2]*instance, servers [2]server) {
 		servers[i] = server{instances[i].addr, instances[i].admin}
 	}
 	return k, instances, servers
-}
-
-// beginning is where every topic-partition begins.
-func beginning() ledger.Positions {
-	p := ledger.Positions{}
-	for i := range int32(proxyPartitions) {
-		p[ledger.TopicPartition{Topic: "t", Partition: i}] = 0
-	}
-	return p
-}
-
-// through is a client that a proxy stands in front of. That may change header and
-// framing, and ends in good order what a server has left in the middle: records
-// count.
-type through struct {
-	*ledger.Client
-	*ledger.Receipt
-}
-
-func newThrough(k *fake, c ledger.Config, start ledger.Positions) *through {
-	r := ledger.NewReceipt(k.book, start)
-	c.Foreign = true
-	c.OnEvent = func(e ledger.Event) { r.Event(nil, e.Data) }
-	return &through{Client: ledger.NewClient(c), Receipt: r}
 }
 
 // follow connects again and again until ctx ends; each connection is cut after at

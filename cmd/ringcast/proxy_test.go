@@ -1,4 +1,4 @@
-//go:build proxies
+//go:build proxies || (kafka && faults)
 
 package main
 
