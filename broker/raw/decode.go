@@ -10,7 +10,7 @@ import (
 // decodeBlock turns the batches of b into what a reader at offset sees. The block was cut if a batch is incomplete, and
 // was to be the first.
 func decodeBlock(b *sarama.FetchResponseBlock, offset int64, readCommitted bool) (f Fetched, cut bool) {
-	d := decoder{offset: offset, end: b.HighWaterMarkOffset}
+	d := decoder{end: b.HighWaterMarkOffset}
 	d.f = Fetched{
 		Next:          offset,
 		HighWaterMark: b.HighWaterMarkOffset,
@@ -46,7 +46,6 @@ func decodeBlock(b *sarama.FetchResponseBlock, offset int64, readCommitted bool)
 }
 
 type decoder struct {
-	offset  int64    // where the reader stands
 	end     int64    // nothing at or above it is visible
 	aborted *aborted // nil: all transactions are visible
 	f       Fetched
@@ -64,6 +63,7 @@ func (d *decoder) batch(b *sarama.RecordBatch) bool {
 	}
 	d.f.Epoch = max(d.f.Epoch, b.PartitionLeaderEpoch)
 	d.f.Compressed = d.f.Compressed || b.Codec != sarama.CompressionNone
+	next := d.f.Next
 	d.f.Next = last + 1
 	if dropped {
 		return true
@@ -71,9 +71,10 @@ func (d *decoder) batch(b *sarama.RecordBatch) bool {
 	first, newest := unixMilli(b.FirstTimestamp), unixMilli(b.MaxTimestamp)
 	for _, r := range b.Records {
 		o := b.FirstOffset + r.OffsetDelta
-		if o < d.offset || o > last {
+		if o < next || o > last { // below the offset asked for, or a log that is damaged
 			continue
 		}
+		next = o + 1
 		t := newest
 		if !b.LogAppendTime {
 			t = first + r.TimestampDelta.Milliseconds()
