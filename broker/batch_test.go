@@ -2,12 +2,16 @@ package broker
 
 import (
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/ringcast/ringcast/broker/record"
 	"github.com/ringcast/ringcast/ringbuf"
@@ -91,14 +95,51 @@ func (k *kafka) bomb(topic string, partition int32) {
 	k.write(cl, &kgo.Record{Topic: topic, Partition: partition, Value: value}, &kgo.Record{Topic: topic, Partition: partition, Value: value})
 }
 
+// damaged writes a batch of two records whose compressed data nobody can read,
+// with a checksum that is right.
+func (k *kafka) damaged(topic string, partition int32) {
+	k.t.Helper()
+	b := kmsg.RecordBatch{Magic: 2, Attributes: 1, LastOffsetDelta: 1, FirstTimestamp: 1, MaxTimestamp: 1, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1, NumRecords: 2, Records: []byte("what no decoder takes")}
+	b.Length = int32(len(b.AppendTo(nil)) - 12)
+	b.CRC = int32(crc32.Checksum(b.AppendTo(nil)[21:], crc32.MakeTable(crc32.Castagnoli)))
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = -1, 5000
+	t := kmsg.NewProduceRequestTopic()
+	t.Topic = topic
+	p := kmsg.NewProduceRequestTopicPartition()
+	p.Partition, p.Records = partition, b.AppendTo(nil)
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	cl := k.client(kgo.MaxVersions(kversion.V2_8_0())) // newer ones name topics by id
+	defer cl.Close()
+	resp, err := req.RequestWith(k.t.Context(), cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		k.t.Fatal(err)
+	}
+}
+
 func TestBombIsJumped(t *testing.T) {
+	jumped(t, (*kafka).bomb, "too_large")
+}
+
+func TestDamagedBatchIsJumped(t *testing.T) {
+	jumped(t, (*kafka).damaged, "missed")
+}
+
+// jumped demands that a batch of two records that bad writes costs those and
+// nothing else.
+func jumped(t *testing.T, bad func(*kafka, string, int32), reason string) {
+	t.Helper()
 	f := func(name string, before bool) {
 		t.Run(name, func(t *testing.T) {
 			t.Helper()
 			k := newKafka(t, kfake.SeedTopics(2, "a"))
 			write := func() {
 				k.produce("a", 0, numbered(0, 3)...)
-				k.bomb("a", 0)
+				bad(k, "a", 0)
 				k.produce("a", 0, numbered(3, 6)...)
 				k.produce("a", 1, numbered(0, 3)...)
 			}
@@ -112,7 +153,7 @@ func TestBombIsJumped(t *testing.T) {
 			}
 			r.expect("a", 0, numbered(0, 6))
 			r.expect("a", 1, numbered(0, 3))
-			if n := fmt.Sprint(r.tape.notices()); n != "[too_large a/0 3>5]" {
+			if n := fmt.Sprint(r.tape.notices()); n != "["+reason+" a/0 3>5]" {
 				t.Errorf("notices %s", n)
 			}
 			k.produce("a", 0, numbered(6, 9)...)

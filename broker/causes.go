@@ -108,6 +108,9 @@ func (s *Stream) ended(cause endCause, err error) {
 func (s *Stream) consumerError(err error) {
 	kind := kindOf(err)
 	s.failed("kafka consumer", err)
+	if undecoded(err) {
+		kind = kindBatch
+	}
 	switch kind {
 	case kindBatch:
 		s.interrupt(errBatch)

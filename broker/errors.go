@@ -79,6 +79,14 @@ func kindOf(err error) errorKind {
 	return kindOther
 }
 
+// undecoded reports whether err says that sarama could not decode what it was
+// sent of a partition: what decompressors say has no type of its own.
+func undecoded(err error) bool {
+	var of *sarama.ConsumerError
+	var answer sarama.KError
+	return errors.As(err, &of) && of.Topic != "" && !errors.As(err, &answer) && kindOf(err) == kindOther
+}
+
 // isBatch reports whether err means a batch that a consumer group cannot pass.
 func isBatch(err error) bool {
 	return errors.Is(err, sarama.ErrDecompressedBatchTooLarge) || errors.Is(err, raw.ErrBatchTooLarge) ||

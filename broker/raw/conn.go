@@ -58,6 +58,7 @@ func (c *Client) start(fn func()) error {
 type answer[T any] struct {
 	value T
 	err   error
+	whole bool
 }
 
 // ask sends one request to the broker at addr. sarama knows no contexts: a caller that gives up leaves the request to
@@ -75,10 +76,11 @@ func ask[T any](ctx context.Context, c *Client, addr string, request func(*saram
 	answers := make(chan answer[T], 1)
 	err = c.start(func() {
 		v, err := request(b)
+		whole := err != nil && !transport(err) && open(b)
 		if err != nil && !errors.Is(err, sarama.ErrDecompressedBatchTooLarge) {
 			c.drop(addr, b)
 		}
-		answers <- answer[T]{v, err}
+		answers <- answer[T]{v, err, whole}
 	})
 	if err != nil {
 		return none, err
@@ -86,17 +88,23 @@ func ask[T any](ctx context.Context, c *Client, addr string, request func(*saram
 	select {
 	case a := <-answers:
 		if a.err != nil {
-			return none, &BrokerError{addr, a.err}
+			return none, &BrokerError{addr, a.err, a.whole}
 		}
 		return a.value, nil
 	case <-ctx.Done():
 		if errors.Is(context.Cause(ctx), errNoAnswer) {
 			c.drop(addr, b) // our own patience ended: whoever asks next shall not wait behind this request
 		}
-		return none, &BrokerError{addr, context.Cause(ctx)}
+		return none, &BrokerError{Addr: addr, Err: context.Cause(ctx)}
 	case <-c.done:
 		return none, ErrClosed
 	}
+}
+
+// open reports whether b is still connected. sarama closes a connection that has failed.
+func open(b *sarama.Broker) bool {
+	connected, err := b.Connected()
+	return connected && err == nil
 }
 
 // pause waits before try number try, the second being 1: not at all before the second, since what failed was most

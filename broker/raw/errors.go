@@ -17,7 +17,8 @@ var (
 	ErrBatchTooLarge = errors.New("record batch is too large")
 
 	// ErrBatchUnreadable says that sarama cannot decode the batch at the offset: a wrong checksum, an unknown codec,
-	// a malformed header. SkipBatch finds the offset behind it.
+	// a malformed header, compressed data that are damaged or that this decoder refuses. SkipBatch finds the offset
+	// behind it. Compressed data that end too early look like a connection that does: they are asked for again.
 	ErrBatchUnreadable = errors.New("record batch cannot be decoded")
 
 	// ErrBatchIncomplete says that sarama takes the batch at the offset for incomplete, however much is asked for. So it
@@ -82,6 +83,8 @@ func denied(k sarama.KError, right Right, topic string) error {
 type BrokerError struct {
 	Addr string // host:port
 	Err  error
+
+	whole bool // an answer came, and could not be decoded
 }
 
 func (e *BrokerError) Error() string { return fmt.Sprintf("cannot ask broker %s: %v", e.Addr, e.Err) }

@@ -150,10 +150,11 @@ const fetchVersion = 11
 // named adds the error of this package to what sarama says about a batch.
 func named(err error) error {
 	var malformed sarama.PacketDecodingError
+	var from *BrokerError
 	switch {
 	case errors.Is(err, sarama.ErrDecompressedBatchTooLarge):
 		return fmt.Errorf("%w: %w", ErrBatchTooLarge, err)
-	case errors.As(err, &malformed):
+	case errors.As(err, &malformed), errors.As(err, &from) && from.whole:
 		return fmt.Errorf("%w: %w", ErrBatchUnreadable, err)
 	}
 	return err

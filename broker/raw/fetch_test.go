@@ -183,6 +183,9 @@ func TestFetchMalformed(t *testing.T) {
 		b[22] |= 7
 		return resum(b)
 	}())
+	for codec := sarama.CompressionGZIP; codec <= sarama.CompressionZSTD; codec++ {
+		f("no "+codec.String(), encodeBatch(kmsg.RecordBatch{Attributes: int16(codec), NumRecords: 1, Records: []byte("what no decoder takes")}))
+	}
 }
 
 // TestFetchIncomplete: a batch that sarama takes for cut off, because it has more records than bytes, is neither lost
