@@ -64,11 +64,29 @@ func FuzzRequest(f *testing.F) {
 		"POST /v2/stream/s HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
 		"GET /v2/stream/%0d%0a%00%zz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
 		"GET http://x/v2/stream/none HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
+		// Paths and queries.
+		"GET //v2/./stream/../stream/%73?since=1&since=2&lastEventId=&since HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v2/stream/s,,alias,none,s%2Cs?notices=event&notices=x&lastEventId=%00%0a HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v2/stream/s?since=%2B&lastEventId=[{\"topic\":\"t\",\"partition\":0,\"timestamp\":-1}]#x HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v2/stream HTTP/1.1\r\nHost: x\r\n\r\nGET /v2/ui/ HTTP/1.1\r\nHost: x\r\n\r\nGET /?doc HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n",
+		// Headers.
+		"GET /v2/stream/s HTTP/1.1\r\nHost: x\r\nLast-Event-ID: a\r\nLast-Event-ID: AQIAAQ\r\nX-Forwarded-For: ,,::1%lo, 1.1.1.1.1\r\n\r\n",
+		"GET /v2/stream/s HTTP/1.1\r\nHost: x\r\nAccept: application/json;q=0, text/*;q=1.5, */*;q=\r\n folded: x\r\n\r\n",
+		"get /v2/stream/s HTTP/1.1\nHost: x\nHost: y\nConnection: upgrade, close\nUpgrade: websocket\n\n",
+		"GET /v2/stream/s HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\nTransfer-Encoding: chunked, identity\r\n\r\nffffffffffffffff\r\n",
+		"GET /v2/stream/s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer e30.e30.\r\nCookie: a=b; \x00=\xff\r\nRange: bytes=0-\r\nTE: trailers\r\n\r\n",
+		// HTTP/1.0, and others.
+		"GET /v2/stream/s HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /v2/stream/none HTTP/1.0\r\n\r\n",
+		"GET /v2/stream/none HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /v2/stream/none HTTP/0.9\r\n\r\n",
+		"GET /v2/stream/s HTTP/2.0\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+		// Pipelined: behind answers, and behind a stream.
+		"GET /none HTTP/1.1\r\nHost: x\r\n\r\nDELETE /v2/stream/s HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET /v2/stream/none HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\nGET /v2/stream/s HTTP/1.1\r\nHost: x\r\n\r\nGET",
 	} {
 		f.Add([]byte(seed))
 	}
 	cfg := testConfig(tenRecords())
-	cfg.NoShards, cfg.AccessLog, cfg.Log = true, true, zerolog.New(io.Discard)
+	cfg.NoShards, cfg.AccessLog, cfg.UI, cfg.Log = true, true, true, zerolog.New(io.Discard)
 	cfg.TrustedProxies, cfg.ClientIPHeader = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "X-Forwarded-For"
 	s, err := New(cfg)
 	if err != nil {
@@ -95,6 +113,7 @@ func FuzzRequest(f *testing.F) {
 var ours = []string{
 	"Content-Type", "Content-Length", "Cache-Control", "X-Accel-Buffering", "Connection", "Vary", "X-Content-Type-Options", "Retry-After", "Allow", "Location",
 	"Access-Control-Allow-Origin", "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Allow-Methods", "Access-Control-Max-Age",
+	"Etag", "Content-Security-Policy", "Referrer-Policy", // of the pages
 }
 
 // checkAnswers reads all answers on one connection, or only the head of the first.
@@ -111,7 +130,7 @@ func checkAnswers(t *testing.T, text string, one bool) {
 		if res.StatusCode == http.StatusContinue {
 			continue
 		}
-		if !slices.Contains([]int{200, 204, 303, 400, 404, 405, 408, 413, 431, 503}, res.StatusCode) || res.Header.Get("X-Content-Type-Options") != "nosniff" ||
+		if !slices.Contains([]int{200, 204, 303, 304, 400, 404, 405, 408, 413, 431, 503}, res.StatusCode) || res.Header.Get("X-Content-Type-Options") != "nosniff" ||
 			res.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Fatalf("%q", text)
 		}
