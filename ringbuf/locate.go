@@ -49,8 +49,14 @@ func (r *Ring) LocateTime(part int, ms int64) (e *Entry, ok bool) {
 				continue // evicted meanwhile
 			}
 		}
-		// A time that came with Add is that of a record this ring never had.
-		ok = ms > (*floors)[part].time.Load() && (e == nil || int(e.Part) == part)
+		if e != nil && int(e.Part) != part {
+			// A time that came with Add or an epoch is that of a record this ring
+			// never had, and hides how the times rise from there.
+			for e = r.Record(part, (*floors)[part].next.Load()); e != nil && e.Time < ms; {
+				e = r.Record(part, e.Offset+1)
+			}
+		}
+		ok = ms > (*floors)[part].time.Load()
 		if r.floors.Load() == floors {
 			return e, ok
 		}

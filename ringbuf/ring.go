@@ -173,14 +173,32 @@ func (r *Ring) PublishGap(part int, next int64, w Wire) error {
 	return nil
 }
 
+// Move takes one partition to a position under another epoch.
+type Move struct {
+	Part    int
+	Epoch   string
+	At      Pos   // whose time may be that of a record of the epoch before
+	LowTime int64 // as for Add
+}
+
 // PublishEpoch takes some partitions back to the offset at, under an epoch,
 // tells so with the notice w, and evicts everything before. lowTime is what it
 // is for Add: NoTime for a topic that was created anew. Publisher only.
 func (r *Ring) PublishEpoch(parts []int, epoch string, at, lowTime int64, w Wire) {
+	moves := make([]Move, len(parts))
+	for i, p := range parts {
+		moves[i] = Move{p, epoch, Pos{Next: at, Time: NoTime}, lowTime}
+	}
+	r.PublishMoves(moves, w)
+}
+
+// PublishMoves is PublishEpoch for partitions that each go to a position of
+// their own. Publisher only.
+func (r *Ring) PublishMoves(moves []Move, w Wire) {
 	r.keys = append([]Key(nil), r.keys...)
-	for _, p := range parts {
-		r.keys[p].Epoch = epoch
-		r.pos[p] = Pos{Next: at, Time: NoTime}
+	for _, m := range moves {
+		r.keys[m.Part].Epoch = m.Epoch
+		r.pos[m.Part] = m.At
 	}
 	r.dirty = true
 	// The old entries must be out of reach before the new vector is visible:
@@ -193,9 +211,9 @@ func (r *Ring) PublishEpoch(parts []int, epoch string, at, lowTime int64, w Wire
 		fresh[i].next.Store(old[i].next.Load())
 		fresh[i].time.Store(old[i].time.Load())
 	}
-	for _, p := range parts {
-		fresh[p].next.Store(at)
-		fresh[p].time.Store(lowTime)
+	for _, m := range moves {
+		fresh[m.Part].next.Store(m.At.Next)
+		fresh[m.Part].time.Store(m.LowTime)
 	}
 	r.floors.Store(&fresh)
 	r.append(Epoch, -1, -1, NoTime, w)

@@ -100,7 +100,7 @@ func (c *completion) askTime(i int, ms int64, delivered bool, e *ringbuf.Entry) 
 			e = c.view.Ring.Record(i, e.Offset+1)
 		}
 	}
-	offset, found, err := h.At(c.ctx, k.Topic, k.Partition, ms)
+	offset, found, err := c.view.at(c.ctx, k, ms)
 	if err != nil && c.view.gone(c.ctx, k.Topic) {
 		found, err = false, nil
 	}
@@ -125,11 +125,11 @@ func (c *completion) askTime(i int, ms int64, delivered bool, e *ringbuf.Entry) 
 // position, and others have expired.
 func (c *completion) oldest(i int) (bool, error) {
 	k := c.want.keys[i]
-	earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition)
+	earliest, err := c.view.earliest(c.ctx, k)
 	if err != nil || earliest == 0 {
 		return false, err
 	}
-	first, found, err := c.view.History.At(c.ctx, k.Topic, k.Partition, 0)
+	first, found, err := c.view.at(c.ctx, k, 0)
 	return found && first == c.want.pos[i].Next, err
 }
 
@@ -137,7 +137,7 @@ func (c *completion) oldest(i int) (bool, error) {
 // ms or later, behind that record if it is the only one of ms.
 func (c *completion) behindOnly(i int, first, ms int64) error {
 	k := c.want.keys[i]
-	to, found, err := c.view.History.At(c.ctx, k.Topic, k.Partition, ms+1)
+	to, found, err := c.view.at(c.ctx, k, ms+1)
 	if err != nil {
 		return errNeedsKafka
 	}

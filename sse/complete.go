@@ -85,7 +85,9 @@ func (v *view) tryComplete(ctx context.Context, id position.ID, since *int64, ow
 		return nil, err
 	}
 	for i := range c.want.pos {
-		if err := c.place(i); err != nil {
+		if err := c.place(i); err == errNeedsKafka && !sameKeys(v.Ring.Newest().Keys(), c.want.keys) {
+			return nil, errAgain // it was about an epoch that is over
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -227,12 +229,19 @@ func (c *completion) place(i int) error {
 	}
 	switch epoch {
 	case otherCluster:
-		if !e.HasTime {
+		ms := e.Timestamp - 1
+		switch {
+		case e.HasTime:
+		case c.own && asked == 0:
+			ms = -1 // it never had a record: whatever there is now is new
+		case c.own && c.time >= 0:
+			ms = max(0, c.time-1-mergeSlack) // what this instance gives is merged by time
+		default:
 			c.want.pos[i] = c.live.Pos[i]
 			c.notice(i, asked, gapMissed)
 			return nil
 		}
-		if err := c.placeTime(i, e.Timestamp-1, false); err != nil {
+		if err := c.placeTime(i, ms, false); err != nil {
 			return err
 		}
 		c.notice(i, asked, gapOtherCluster)
@@ -262,6 +271,10 @@ func (c *completion) place(i int) error {
 	c.placeOffset(i, p)
 	return nil
 }
+
+// mergeSlack is by how much records of one partition may come after newer ones
+// of another, milliseconds.
+const mergeSlack = 10_000
 
 // placeOffset starts a partition at an offset.
 func (c *completion) placeOffset(i int, p ringbuf.Pos) {
@@ -309,7 +322,7 @@ func (c *completion) placeEarliest(i int) error {
 			return errNeedsKafka
 		}
 		k := c.want.keys[i]
-		switch earliest, err := c.view.History.Earliest(c.ctx, k.Topic, k.Partition); {
+		switch earliest, err := c.view.earliest(c.ctx, k); {
 		case err == nil:
 			first = min(first, earliest)
 		case !c.view.gone(c.ctx, k.Topic):

@@ -12,11 +12,13 @@ type History interface {
 	// Open returns a reader of ranges. It does not wait for anything. An error
 	// says that a range is not of the topic that is there now.
 	Open(ranges []Range) (HistoryReader, error)
-	// At returns the first offset of a partition whose record has a time of at
-	// least ms, Unix milliseconds; found is false where there is none.
-	At(ctx context.Context, topic string, partition int32, ms int64) (offset int64, found bool, err error)
-	// Earliest returns the first offset that Kafka still has of a partition.
-	Earliest(ctx context.Context, topic string, partition int32) (int64, error)
+	// At returns the first offset of a partition of a stream whose record has a
+	// time of at least ms, Unix milliseconds; found is false where there is none.
+	// Its offsets count in the epoch of k, else there is an error.
+	At(ctx context.Context, stream string, k ringbuf.Key, ms int64) (offset int64, found bool, err error)
+	// Earliest returns the first offset that Kafka still has of a partition, in
+	// the epoch of k too.
+	Earliest(ctx context.Context, stream string, k ringbuf.Key) (int64, error)
 }
 
 // Range is a part of a partition: the offsets from From up to, but without, To.
@@ -50,4 +52,14 @@ type HistoryItem struct {
 	Value  []byte        // of an Event, checked and annotated
 	Wire   *ringbuf.Wire // the finished form of an Event or a Gap, where there is one already
 	Reason string        // of a Gap
+}
+
+// at is History.At for a partition of the view.
+func (v *view) at(ctx context.Context, k ringbuf.Key, ms int64) (offset int64, found bool, err error) {
+	return v.History.At(ctx, v.streamOf(k).Name, k, ms)
+}
+
+// earliest is History.Earliest for a partition of the view.
+func (v *view) earliest(ctx context.Context, k ringbuf.Key) (int64, error) {
+	return v.History.Earliest(ctx, v.streamOf(k).Name, k)
 }

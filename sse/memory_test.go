@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ringcast/ringcast/bench/ledger"
+	"github.com/ringcast/ringcast/ringbuf"
 	"github.com/ringcast/ringcast/sse/position"
 )
 
@@ -20,12 +21,12 @@ func (h noKafka) Open([]Range) (HistoryReader, error) {
 	return nil, errNoKafka
 }
 
-func (h noKafka) At(context.Context, string, int32, int64) (int64, bool, error) {
+func (h noKafka) At(context.Context, string, ringbuf.Key, int64) (int64, bool, error) {
 	h.t.Error("Kafka was asked about a time")
 	return 0, false, errNoKafka
 }
 
-func (h noKafka) Earliest(context.Context, string, int32) (int64, error) {
+func (h noKafka) Earliest(context.Context, string, ringbuf.Key) (int64, error) {
 	h.t.Error("Kafka was asked for a log start")
 	return 0, errNoKafka
 }

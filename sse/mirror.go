@@ -72,30 +72,16 @@ func (p *pump) add(f *feed, e *ringbuf.Entry, i int, v ringbuf.Vector) {
 // epoch mirrors an entry after which partitions of a stream are further back.
 func (p *pump) epoch(f *feed, e *ringbuf.Entry) {
 	before, after := e.Before(), e.Vector()
-	type target struct {
-		epoch string
-		at    int64
-	}
-	var order []target
-	parts := make(map[target][]int)
-	low := make(map[target]int64)
+	var moves []ringbuf.Move
 	for i, k := range after.Keys[:len(before.Keys)] {
-		pos := after.Pos[i]
-		if f.parts[i] < 0 || pos.Next >= before.Pos[i].Next && (k.Epoch == before.Keys[i].Epoch || pos.Time != ringbuf.NoTime) {
-			continue
+		// An epoch that has become known is no other one.
+		if pos := after.Pos[i]; f.parts[i] >= 0 && (pos.Next < before.Pos[i].Next || match(before.Keys[i].Epoch, k.Epoch) != sameEpoch) {
+			_, lowTime := f.ring.Floor(i, 0)
+			moves = append(moves, ringbuf.Move{Part: f.parts[i], Epoch: k.Epoch, At: pos, LowTime: lowTime})
 		}
-		to := target{k.Epoch, pos.Next}
-		if parts[to] == nil {
-			order = append(order, to)
-			low[to] = ringbuf.NoTime
-		}
-		_, lowTime := f.ring.Floor(i, 0)
-		parts[to], low[to] = append(parts[to], f.parts[i]), max(low[to], lowTime)
 	}
-	notice := e.Wire // told once
-	for _, to := range order {
-		p.ring.PublishEpoch(parts[to], to.epoch, to.at, low[to], notice)
-		notice = ringbuf.Wire{}
+	if len(moves) > 0 {
+		p.ring.PublishMoves(moves, e.Wire)
 	}
 	p.sync(f, e)
 }

@@ -120,17 +120,20 @@ var errModelAway = errors.New("kafka is away")
 // call waits until the world lets it go on.
 type modelHistory struct{ in *modelInstance }
 
-func (h modelHistory) ask(what, topic string, part int32) (*modelLog, error) {
-	_, ok := h.in.world.pass(fmt.Sprintf("asks %s %s %s/%d", h.in.name, what, topic, part))
-	t := h.in.kafka.topics[topic]
-	if !ok || h.in.away || t == nil || !t.exists || int(part) >= len(t.logs) {
+func (h modelHistory) ask(what string, k ringbuf.Key) (*modelLog, error) {
+	_, ok := h.in.world.pass(fmt.Sprintf("asks %s %s %s/%d", h.in.name, what, k.Topic, k.Partition))
+	t, seen := h.in.kafka.topics[k.Topic], h.in.topic(k.Topic)
+	if !ok || h.in.away || t == nil || !t.exists || int(k.Partition) >= len(t.logs) {
 		return nil, errModelAway
 	}
-	return t.logs[part], nil
+	if seen == nil || h.in.kafka.epoch(seen.name, seen.gen) != k.Epoch {
+		return nil, errors.New("another topic")
+	}
+	return t.logs[k.Partition], nil
 }
 
-func (h modelHistory) At(_ context.Context, topic string, part int32, ms int64) (int64, bool, error) {
-	l, err := h.ask(fmt.Sprintf("at %d", ms), topic, part)
+func (h modelHistory) At(_ context.Context, _ string, k ringbuf.Key, ms int64) (int64, bool, error) {
+	l, err := h.ask(fmt.Sprintf("at %d", ms), k)
 	if err != nil {
 		return 0, false, err
 	}
@@ -138,8 +141,8 @@ func (h modelHistory) At(_ context.Context, topic string, part int32, ms int64) 
 	return o, found, nil
 }
 
-func (h modelHistory) Earliest(_ context.Context, topic string, part int32) (int64, error) {
-	l, err := h.ask("earliest", topic, part)
+func (h modelHistory) Earliest(_ context.Context, _ string, k ringbuf.Key) (int64, error) {
+	l, err := h.ask("earliest", k)
 	if err != nil {
 		return 0, err
 	}

@@ -302,6 +302,9 @@ func (f *follower) askEnd(c *catchUp) error {
 		ctx, cancel := f.askContext()
 		end, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, next)
 		cancel()
+		if !sameKeys(f.view.Ring.Newest().Keys(), c.w.Keys) {
+			return errAgain // an answer about another log, or more partitions
+		}
 		if err != nil && i < len(c.w.Pos) && f.deleted(k.Topic) {
 			// Nothing comes any more that it could have been given already.
 			c.u.Pos[i].Next = c.w.Pos[i].Next

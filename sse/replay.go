@@ -198,7 +198,7 @@ func (p *replay) limit(i int, end int64) error {
 	ctx, cancel := p.f.askContext()
 	defer cancel()
 	k := p.u.Keys[i]
-	first, found, err := p.f.view.History.At(ctx, k.Topic, k.Partition, oldest)
+	first, found, err := p.f.view.at(ctx, k, oldest)
 	if err != nil {
 		return errTrouble
 	}

@@ -36,7 +36,7 @@ func (a *archive) set(f func(*archive)) {
 	f(a)
 }
 
-func (a *archive) At(_ context.Context, _ string, _ int32, ms int64) (int64, bool, error) {
+func (a *archive) At(_ context.Context, _ string, _ ringbuf.Key, ms int64) (int64, bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for o := a.start; o < int64(len(a.times)) && !a.away; o++ {
@@ -50,7 +50,7 @@ func (a *archive) At(_ context.Context, _ string, _ int32, ms int64) (int64, boo
 	return 0, false, nil
 }
 
-func (a *archive) Earliest(context.Context, string, int32) (int64, error) {
+func (a *archive) Earliest(context.Context, string, ringbuf.Key) (int64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.away {

@@ -200,7 +200,7 @@ func (v *view) answers(ctx context.Context, lacking []Range) bool {
 		return true // the ring's partitions have changed
 	}
 	k := lacking[0].Key
-	_, err := v.History.Earliest(ctx, k.Topic, k.Partition)
+	_, err := v.earliest(ctx, k)
 	return err == nil || v.gone(ctx, k.Topic)
 }
 

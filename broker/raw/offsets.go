@@ -3,6 +3,8 @@ package raw
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -22,6 +24,15 @@ type Offset struct {
 // Each leader gets one request, all at the same time. The map has all of parts, some of them with an error, which
 // Retriable may apply to. The error says that not even a leader could be asked for.
 func (c *Client) Offsets(ctx context.Context, parts []TP, at int64, readCommitted bool) (map[TP]Offset, error) {
+	return c.offsets(ctx, parts, func(TP) int64 { return at }, readCommitted)
+}
+
+// OffsetsByTime is Offsets with a time for each partition.
+func (c *Client) OffsetsByTime(ctx context.Context, at map[TP]int64, readCommitted bool) (map[TP]Offset, error) {
+	return c.offsets(ctx, slices.Collect(maps.Keys(at)), func(tp TP) int64 { return at[tp] }, readCommitted)
+}
+
+func (c *Client) offsets(ctx context.Context, parts []TP, at func(TP) int64, readCommitted bool) (map[TP]Offset, error) {
 	result := make(map[TP]Offset, len(parts))
 	start := time.Now()
 	for try, stale := 1, uint64(0); len(parts) > 0; try++ {
@@ -52,7 +63,7 @@ func (c *Client) Offsets(ctx context.Context, parts []TP, at int64, readCommitte
 }
 
 // offsetsFrom asks every leader once and adds the answers to result.
-func (c *Client) offsetsFrom(ctx context.Context, leaders map[TP]leader, at int64, readCommitted bool, result map[TP]Offset) {
+func (c *Client) offsetsFrom(ctx context.Context, leaders map[TP]leader, at func(TP) int64, readCommitted bool, result map[TP]Offset) {
 	byAddr := make(map[string][]TP)
 	for tp, l := range leaders {
 		if l.err != nil {
@@ -73,11 +84,11 @@ func (c *Client) offsetsFrom(ctx context.Context, leaders map[TP]leader, at int6
 }
 
 // listOffsets asks the broker at addr. The answer has all of parts.
-func (c *Client) listOffsets(ctx context.Context, addr string, parts []TP, at int64, readCommitted bool) map[TP]Offset {
+func (c *Client) listOffsets(ctx context.Context, addr string, parts []TP, at func(TP) int64, readCommitted bool) map[TP]Offset {
 	req := sarama.NewOffsetRequest(c.version)
 	req.IsolationLevel = isolation(readCommitted)
 	for _, tp := range parts {
-		req.AddBlock(tp.Topic, tp.Partition, at, 1)
+		req.AddBlock(tp.Topic, tp.Partition, at(tp), 1)
 	}
 	resp, err := ask(ctx, c, addr, func(b *sarama.Broker) (*sarama.OffsetResponse, error) { return b.GetAvailableOffsets(req) })
 	result := make(map[TP]Offset, len(parts))
@@ -106,7 +117,7 @@ func newOffset(topic string, b *sarama.OffsetResponseBlock) Offset {
 
 // offsetFrom asks the broker at addr about one partition.
 func (c *Client) offsetFrom(ctx context.Context, addr string, tp TP, at int64, readCommitted bool) (int64, error) {
-	o := c.listOffsets(ctx, addr, []TP{tp}, at, readCommitted)[tp]
+	o := c.listOffsets(ctx, addr, []TP{tp}, func(TP) int64 { return at }, readCommitted)[tp]
 	return o.Offset, o.Err
 }
 
