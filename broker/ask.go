@@ -22,7 +22,7 @@ func (s *Stream) LookUp(ctx context.Context, topic string) (partitions int, exis
 	if !ours {
 		return 0, false, nil
 	}
-	cluster, err := s.b.meta.now(ctx)
+	cluster, err := s.lookAround(ctx)
 	if err != nil {
 		return 0, false, fmt.Errorf("cannot look up topic %q: %w", topic, err)
 	}
@@ -36,12 +36,38 @@ func (s *Stream) LookUp(ctx context.Context, topic string) (partitions int, exis
 	return partitionCount(t), true, nil
 }
 
+// lookAround asks for the topics of the stream.
+func (s *Stream) lookAround(ctx context.Context) (raw.Cluster, error) {
+	for {
+		b, err := s.at(ctx)
+		if err != nil {
+			return raw.Cluster{}, err
+		}
+		cluster, err := b.meta.now(ctx)
+		if !s.moved(b) {
+			return cluster, err
+		}
+	}
+}
+
 // PastEnd asks the leader of a partition whether offset lies above the end of
 // its log, with a question that starts after the call and that concurrent
 // callers share. end counts only when past is true. An error is no answer:
 // leaders move, Kafka is away; ask again.
 func (s *Stream) PastEnd(ctx context.Context, topic string, partition int32, offset int64) (end int64, past bool, err error) {
-	return s.past.ask(ctx, question{raw.TP{Topic: topic, Partition: partition}, offset})
+	for {
+		b, err := s.at(ctx)
+		if err != nil {
+			return 0, false, err
+		}
+		s.mu.Lock()
+		questions := s.past
+		s.mu.Unlock()
+		end, past, err = questions.ask(ctx, question{raw.TP{Topic: topic, Partition: partition}, offset})
+		if !s.moved(b) {
+			return end, past, err
+		}
+	}
 }
 
 // askPastEnd asks with the highest leader epoch seen, so that a leader that

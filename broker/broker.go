@@ -98,7 +98,8 @@ type Broker struct {
 	cfg     Config
 	log     zerolog.Logger
 	meta    *poller
-	history *History
+	archive *archive
+	history *History // one for all brokers that a stream comes to
 	times   times
 	secure  *security.Security
 	told    troubles // what the log has said
@@ -108,6 +109,7 @@ type Broker struct {
 
 	mu      sync.Mutex
 	streams []*Stream       // replaced, never modified; guarded by mu
+	coming  []*Stream       // on their way from another broker; guarded by mu
 	ctx     context.Context // of Run, nil before it; guarded by mu
 	running sync.WaitGroup  // the streams; added to under mu while ctx is alive
 }
@@ -116,6 +118,34 @@ type Broker struct {
 // sarama.MaxDecompressedBatchSize, which is one value for the process, from
 // MaxBatch. With RequireKafka it asks Kafka once, for at most ten seconds.
 func New(cfg Config, streams []StreamConfig) (*Broker, error) {
+	if cfg.Metrics == nil {
+		cfg.Metrics = metrics.NewSet()
+	}
+	b, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, sc := range streams {
+		if _, err := b.Add(sc); err != nil {
+			return nil, err
+		}
+	}
+	b.history = newHistory(b)
+	if cfg.RequireKafka {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := b.meta.probe(ctx); err != nil {
+			b.meta.asks.close()
+			b.archive.close()
+			return nil, fmt.Errorf("%w: %w", ErrUnreachable, b.orTrouble(err))
+		}
+	}
+	return b, nil
+}
+
+// prepare makes a broker without streams and without a history. Nothing is
+// asked.
+func prepare(cfg Config) (*Broker, error) {
 	if len(cfg.Brokers) == 0 {
 		return nil, errors.New("cannot read from kafka: no brokers")
 	}
@@ -126,9 +156,6 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Metrics == nil {
-		cfg.Metrics = metrics.NewSet()
-	}
 	b, err := newBroker(cfg)
 	if err != nil {
 		return nil, err
@@ -137,22 +164,8 @@ func New(cfg Config, streams []StreamConfig) (*Broker, error) {
 	if _, err := b.clientConfig(newLeash()); err != nil {
 		return nil, fmt.Errorf("cannot use the kafka configuration: %w", err)
 	}
-	for _, sc := range streams {
-		if _, err := b.Add(sc); err != nil {
-			return nil, err
-		}
-	}
 	b.meta = newPoller(b)
-	b.history = newHistory(b)
-	if cfg.RequireKafka {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := b.meta.probe(ctx); err != nil {
-			b.meta.asks.close()
-			b.history.close()
-			return nil, fmt.Errorf("%w: %w", ErrUnreachable, b.orTrouble(err))
-		}
-	}
+	b.archive = newArchive(b)
 	return b, nil
 }
 
@@ -190,11 +203,12 @@ func (b *Broker) Run(ctx context.Context) error {
 	b.mu.Unlock() //nolint:staticcheck // whoever saw ctx alive has started its stream
 	b.running.Wait()
 	meta.Wait()
-	b.history.close()
+	b.archive.close()
 	return nil
 }
 
-// History reads what the rings no longer hold.
+// History reads what the rings no longer hold. It goes with the streams where
+// they move to another broker.
 func (b *Broker) History() *History { return b.history }
 
 // Reached reports whether Kafka has ever answered.

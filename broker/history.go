@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -21,7 +23,21 @@ const defaultReads = 16
 
 // History reads what the rings no longer hold, for all streams.
 type History struct {
-	b     *Broker
+	b atomic.Pointer[Broker] // that the streams are at; replaced by moveTo
+
+	mu       sync.Mutex
+	counters []replayCounter // set at construction
+	before   []uint64        // what each has counted for brokers of before; guarded by mu
+}
+
+// replayCounter is a metric that must not go back.
+type replayCounter struct {
+	name string
+	load func(*replay.Stats) uint64
+}
+
+// archive is what a broker has to read history with.
+type archive struct {
 	cache *replay.Cache
 	reads []*asker // one per permit: a read holds its connection
 	asks  *asker
@@ -35,8 +51,8 @@ type HistoryRange struct {
 	From, To int64
 }
 
-func newHistory(b *Broker) *History {
-	h := &History{b: b, asks: b.newAsker()}
+func newArchive(b *Broker) *archive {
+	h := &archive{asks: b.newAsker()}
 	var clients []replay.Kafka
 	for range b.cfg.ReplayReads {
 		a := b.newAsker()
@@ -44,12 +60,29 @@ func newHistory(b *Broker) *History {
 		clients = append(clients, a.get())
 	}
 	h.cache = replay.New(replay.Config{Bytes: b.cfg.ReplayBytes, Clients: clients, Asks: h.asks.get(), ReadCommitted: b.cfg.ReadCommitted})
+	return h
+}
+
+func newHistory(b *Broker) *History {
+	h := &History{counters: replayCounters()}
+	h.b.Store(b)
+	h.before = make([]uint64, len(h.counters))
 	h.measure(b.cfg.Metrics)
 	return h
 }
 
+// moveTo has b read from here on.
+func (h *History) moveTo(b *Broker) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	st := h.b.Swap(b).archive.cache.Stats()
+	for i, c := range h.counters {
+		h.before[i] += c.load(st)
+	}
+}
+
 // close ends all reads.
-func (h *History) close() {
+func (h *archive) close() {
 	for _, a := range h.reads {
 		a.close()
 	}
@@ -60,39 +93,77 @@ func (h *History) close() {
 // Open returns a reader of ranges, merged by record time. It waits for nothing.
 // ErrOtherTopic: a range is not of the topic that is there now.
 func (h *History) Open(ranges []HistoryRange) (*replay.Reader, error) {
+	b := h.b.Load()
 	list := make([]replay.Range, len(ranges))
 	for i, r := range ranges {
-		s := h.b.Stream(r.Stream)
+		s := b.reading(r.Stream)
 		if s == nil {
 			return nil, fmt.Errorf("cannot read history of stream %q: there is none", r.Stream)
 		}
-		id, ok := s.topicID(r.Key.Topic, r.Key.Epoch)
+		id, ok := s.topicID(b, r.Key)
 		if !ok {
 			return nil, fmt.Errorf("cannot read history of %s/%d: %w", r.Key.Topic, r.Key.Partition, ErrOtherTopic)
 		}
 		list[i] = replay.Range{Rules: s.rules(), Topic: r.Key.Topic, TopicID: id, Partition: r.Key.Partition, From: r.From, To: r.To}
 	}
-	return h.cache.Open(list), nil
+	return b.archive.cache.Open(list), nil
 }
 
-// At returns the first offset of a partition whose record has a time of at
-// least ms, Unix milliseconds; found is false where there is none. Who asks the
-// same within a second gets the same answer.
-func (h *History) At(ctx context.Context, topic string, partition int32, ms int64) (offset int64, found bool, err error) {
-	return h.cache.At(ctx, raw.TP{Topic: topic, Partition: partition}, ms)
+// At returns the first offset of a partition of a stream whose record has a time
+// of at least ms, Unix milliseconds; found is false where there is none. Who asks
+// the same within a second gets the same answer. ErrOtherTopic: offsets of the
+// epoch in k are over.
+func (h *History) At(ctx context.Context, stream string, k ringbuf.Key, ms int64) (offset int64, found bool, err error) {
+	err = h.ask(ctx, stream, k, func(c *replay.Cache, tp raw.TP) (err error) {
+		offset, found, err = c.At(ctx, tp, ms)
+		return err
+	})
+	return offset, found, err
 }
 
-// Earliest returns the log start of a partition.
-func (h *History) Earliest(ctx context.Context, topic string, partition int32) (int64, error) {
-	return h.cache.Earliest(ctx, raw.TP{Topic: topic, Partition: partition})
+// Earliest returns the log start of a partition, with the errors of At.
+func (h *History) Earliest(ctx context.Context, stream string, k ringbuf.Key) (offset int64, err error) {
+	err = h.ask(ctx, stream, k, func(c *replay.Cache, tp raw.TP) (err error) {
+		offset, err = c.Earliest(ctx, tp)
+		return err
+	})
+	return offset, err
 }
 
-// topicID returns the id of a topic, as long as it is the one of that epoch.
-func (s *Stream) topicID(name, epoch string) (id [16]byte, ok bool) {
+// ask has one question answered by the broker that the stream is at. Before and
+// after it the stream must be in the epoch that is asked about.
+func (h *History) ask(ctx context.Context, stream string, k ringbuf.Key, question func(*replay.Cache, raw.TP) error) error {
+	for {
+		s := h.b.Load().reading(stream)
+		if s == nil {
+			return fmt.Errorf("cannot ask for an offset of stream %q: there is none", stream)
+		}
+		b, err := s.at(ctx)
+		if err != nil {
+			return err
+		}
+		_, ok := s.topicID(b, k)
+		if ok {
+			err = question(b.archive.cache, raw.TP{Topic: k.Topic, Partition: k.Partition})
+			_, ok = s.topicID(b, k)
+		}
+		switch {
+		case s.moved(b):
+			continue
+		case !ok:
+			return fmt.Errorf("cannot ask for an offset of %s/%d: %w", k.Topic, k.Partition, ErrOtherTopic)
+		}
+		return err
+	}
+}
+
+// topicID returns the id of the topic of k, as long as it is the one of that
+// epoch and read by b.
+func (s *Stream) topicID(b *Broker, k ringbuf.Key) (id [16]byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.topicLocked(name)
-	if t == nil || t.epoch != epoch {
+	t := s.topicLocked(k.Topic)
+	if t == nil || t.epoch != k.Epoch || !s.begun || s.b != b {
 		return id, false
 	}
 	return t.id, true
@@ -105,23 +176,33 @@ func (s *Stream) rules() replay.Rules {
 
 // measure registers the metrics of replays.
 func (h *History) measure(set *metrics.Set) {
-	st := h.cache.Stats()
-	gauge := func(name string, load func() int64) {
-		set.NewGauge(name, func() float64 { return float64(load()) })
+	gauge := func(name string, load func(*replay.Stats) int64) {
+		set.NewGauge(name, func() float64 { return float64(load(h.b.Load().archive.cache.Stats())) })
 	}
-	gauge("ringcast_replays_active", st.Active.Load)
-	gauge("ringcast_replays_queued", st.Queued.Load)
-	gauge("ringcast_replay_cache_bytes", st.CacheBytes.Load)
-	counter := func(name string, load func() uint64) {
-		set.NewGauge(name, func() float64 { return float64(load()) })
+	gauge("ringcast_replays_active", func(st *replay.Stats) int64 { return st.Active.Load() })
+	gauge("ringcast_replays_queued", func(st *replay.Stats) int64 { return st.Queued.Load() })
+	gauge("ringcast_replay_cache_bytes", func(st *replay.Stats) int64 { return st.CacheBytes.Load() })
+	for i, c := range h.counters {
+		set.NewGauge(c.name, func() float64 {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return float64(h.before[i] + c.load(h.b.Load().archive.cache.Stats()))
+		})
 	}
-	counter("ringcast_replay_bytes_total", st.BytesRead.Load)
-	counter("ringcast_replay_cache_hits_total", st.Hits.Load)
-	counter("ringcast_replay_cache_misses_total", st.Misses.Load)
-	counter("ringcast_replay_cache_evictions_total", st.Evicted.Load)
-	for r := range st.Skipped {
+}
+
+func replayCounters() []replayCounter {
+	list := []replayCounter{
+		{"ringcast_replay_bytes_total", func(st *replay.Stats) uint64 { return st.BytesRead.Load() }},
+		{"ringcast_replay_cache_hits_total", func(st *replay.Stats) uint64 { return st.Hits.Load() }},
+		{"ringcast_replay_cache_misses_total", func(st *replay.Stats) uint64 { return st.Misses.Load() }},
+		{"ringcast_replay_cache_evictions_total", func(st *replay.Stats) uint64 { return st.Evicted.Load() }},
+	}
+	for r := range record.NumReasons {
 		if reason := record.Reason(r); reason != record.OK {
-			counter(fmt.Sprintf("ringcast_replay_skipped_total{reason=%q}", reason.String()), st.Skipped[r].Load)
+			name := fmt.Sprintf("ringcast_replay_skipped_total{reason=%q}", reason.String())
+			list = append(list, replayCounter{name, func(st *replay.Stats) uint64 { return st.Skipped[r].Load() }})
 		}
 	}
+	return list
 }

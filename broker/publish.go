@@ -110,16 +110,18 @@ func (s *Stream) publish(gen uint64, part int, b *batch, through int64) error {
 type gapReason uint8
 
 const (
-	expired   gapReason = iota // no longer in Kafka
-	truncated                  // the log ends before the position
-	recreated                  // the topic was deleted and created again
-	tooLarge                   // a record, or a whole batch
-	missed                     // a batch that cannot be decoded
+	expired      gapReason = iota // no longer in Kafka
+	truncated                     // the log ends before the position
+	recreated                     // the topic was deleted and created again
+	tooLarge                      // a record, or a whole batch
+	missed                        // a batch that cannot be decoded
+	otherCluster                  // the stream has moved: the position was carried over by time
+	gone                          // the same, and there is no such partition
 
 	numGapReasons = iota
 )
 
-var gapReasonNames = [numGapReasons]string{"expired", "truncated", "recreated", "too_large", "missed"}
+var gapReasonNames = [numGapReasons]string{"expired", "truncated", "recreated", "too_large", "missed", "other_cluster", "partition_gone"}
 
 func (r gapReason) String() string { return gapReasonNames[r] }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/IBM/sarama"
 
@@ -12,14 +14,14 @@ import (
 	"github.com/ringcast/ringcast/ringbuf"
 )
 
-// start gives the ring its first position, as soon as Kafka can be asked. It
-// reports false when the context ended before.
+// start gives the ring its first position, or one of this cluster, as soon as
+// Kafka can be asked. It reports false when the context ended before.
 func (s *Stream) start(ctx context.Context) bool {
 	var wait backoff
 	for ctx.Err() == nil {
 		cluster, err := s.b.meta.now(ctx)
 		if err == nil {
-			if err = s.begin(ctx, cluster); err == nil {
+			if err = s.beginOrCarry(ctx, cluster); err == nil {
 				return true
 			}
 			s.failed("cannot find where to start", err)
@@ -27,6 +29,22 @@ func (s *Stream) start(ctx context.Context) bool {
 		wait.sleep(ctx)
 	}
 	return false
+}
+
+// beginOrCarry begins with an empty ring, or goes on with one that another
+// broker has fed.
+func (s *Stream) beginOrCarry(ctx context.Context, cluster raw.Cluster) error {
+	s.mu.Lock()
+	was := s.cluster
+	s.mu.Unlock()
+	switch was {
+	case "":
+		return s.begin(ctx, cluster)
+	case ClusterTag(cluster.ID):
+		s.goOn(cluster)
+		return nil
+	}
+	return s.carryOver(ctx, cluster)
 }
 
 // begin sets where every partition starts. A topic that does not exist is
@@ -73,7 +91,7 @@ func (s *Stream) begin(ctx context.Context, cluster raw.Cluster) error {
 		t.leaderEpochs(answer)
 	}
 	s.targets.Store(&targets)
-	s.begun = true
+	s.beginLocked(cluster)
 	s.ring.Flush()
 	missing := s.missingLocked()
 	s.mu.Unlock()
@@ -81,6 +99,12 @@ func (s *Stream) begin(ctx context.Context, cluster raw.Cluster) error {
 	s.ring.Wake()
 	s.log.Info().Int("partitions", len(targets)).Strs("missing", missing).Msg("stream starts")
 	return nil
+}
+
+// beginLocked says that the position is one of this cluster from here on.
+func (s *Stream) beginLocked(cluster raw.Cluster) {
+	s.cluster, s.since, s.begun = ClusterTag(cluster.ID), s.b.cfg.Now().UnixMilli(), true
+	close(s.ready)
 }
 
 // first is where one partition starts.
@@ -103,9 +127,12 @@ func (s *Stream) firstPositions(ctx context.Context, all []raw.TP) (map[raw.TP]f
 	if err != nil {
 		return nil, err
 	}
-	ago := s.b.cfg.Now().Add(-s.cfg.WarmUp).UnixMilli()
+	s.mu.Lock()
+	events, warmUp := s.cfg.Events, s.cfg.WarmUp
+	s.mu.Unlock()
+	ago := s.b.cfg.Now().Add(-warmUp).UnixMilli()
 	var then map[raw.TP]int64
-	if s.cfg.WarmUp > 0 {
+	if warmUp > 0 {
 		if then, err = s.offsets(ctx, all, ago); err != nil {
 			return nil, err
 		}
@@ -113,12 +140,12 @@ func (s *Stream) firstPositions(ctx context.Context, all []raw.TP) (map[raw.TP]f
 	from := make(map[raw.TP]first, len(all))
 	for _, tp := range all {
 		f := first{offset: newest[tp], newest: newest[tp], lowTime: math.MaxInt64}
-		if s.cfg.WarmUp > 0 {
+		if warmUp > 0 {
 			at := then[tp]
 			if at < 0 {
 				at = newest[tp] // no record is that new
 			}
-			f.offset = max(oldest[tp], newest[tp]-int64(s.cfg.Events), min(at, newest[tp]))
+			f.offset = max(oldest[tp], newest[tp]-int64(events), min(at, newest[tp]))
 			if f.offset == at {
 				f.lowTime = ago - 1
 			}
@@ -137,6 +164,20 @@ func (s *Stream) offsets(ctx context.Context, all []raw.TP, at int64) (map[raw.T
 	if err != nil {
 		return nil, err
 	}
+	return allOf(answers, all)
+}
+
+// offsetsByTime is offsets with a time for each partition.
+func (s *Stream) offsetsByTime(ctx context.Context, at map[raw.TP]int64) (map[raw.TP]int64, error) {
+	answers, err := s.asks.get().OffsetsByTime(ctx, at, s.b.cfg.ReadCommitted)
+	if err != nil {
+		return nil, err
+	}
+	return allOf(answers, slices.Collect(maps.Keys(at)))
+}
+
+// allOf returns the offsets of answers, which all have to be there.
+func allOf(answers map[raw.TP]raw.Offset, all []raw.TP) (map[raw.TP]int64, error) {
 	offsets := make(map[raw.TP]int64, len(all))
 	for _, tp := range all {
 		a, ok := answers[tp]

@@ -17,17 +17,20 @@ import (
 // Stream feeds one ring. Its methods may be called from any goroutine.
 type Stream struct {
 	// Set at construction.
+	cfg  StreamConfig // but for Events and WarmUp, which mu guards
+	ring *ringbuf.Ring
+	log  zerolog.Logger
+	m    *streamMetrics
+
+	// Of the broker that the stream is at. Replaced by take while nothing of the
+	// stream runs, under mu: what is no part of run loads them under it.
 	b     *Broker
-	cfg   StreamConfig
-	ring  *ringbuf.Ring
-	log   zerolog.Logger
-	m     *streamMetrics
 	asks  *asker // for offsets, end checks and requests
 	reads *asker // for records read without the group
 	past  *pastEnds
-	done  chan struct{} // closed when run has returned
 
 	stop context.CancelFunc // ends run; nil before it, guarded by Broker.mu
+	done chan struct{}      // closed when run has returned; guarded by Broker.mu
 
 	warm     atomic.Bool             // stays true
 	targets  atomic.Pointer[[]int64] // newest when the start was set, by ring index; replaced under mu
@@ -41,11 +44,14 @@ type Stream struct {
 	shortSessions int // in a row, with too few partitions; owned by consume
 
 	// mu is the publish lock: whoever holds it is the ring's one publisher.
-	mu     sync.Mutex
-	topics []*topic // in configured order; epochs and parts are set once begun
-	begun  bool     // the ring has its first position
-	gen    uint64   // of the reader that may publish; every session has its own
-	ends   []int64  // at the last end check, by ring index; -1 while not known
+	mu      sync.Mutex
+	topics  []*topic      // in configured order; epochs and parts are set once begun
+	begun   bool          // the ring's position is one of the broker's cluster
+	ready   chan struct{} // closed when it has begun, replaced when it moves
+	cluster string        // tag of the cluster that epochs are of, "" before the first
+	since   int64         // when it began there, Unix milliseconds
+	gen     uint64        // of the reader that may publish; every session has its own
+	ends    []int64       // at the last end check, by ring index; -1 while not known
 
 	// cancelMu guards cancel, which ends the session of the moment, if there is one.
 	cancelMu sync.Mutex
@@ -72,6 +78,7 @@ func newStream(b *Broker, cfg StreamConfig) *Stream {
 		asks:  b.newAsker(),
 		reads: b.newAsker(),
 		done:  make(chan struct{}),
+		ready: make(chan struct{}),
 	}
 	for _, name := range cfg.Topics {
 		s.topics = append(s.topics, &topic{name: name, had: map[[16]byte]bool{}})

@@ -4,13 +4,22 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
+
+// Check reports what is missing.
+func (sc *StreamConfig) Check() error {
+	if len(sc.Topics) == 0 || sc.Ring == nil || sc.Encoder == nil {
+		return fmt.Errorf("cannot add stream %q: topics, ring and encoder are needed", sc.Name)
+	}
+	return nil
+}
 
 // Add begins to read one more stream. While the broker runs it is read at once,
 // else from Run on.
 func (b *Broker) Add(sc StreamConfig) (*Stream, error) {
-	if len(sc.Topics) == 0 || sc.Ring == nil || sc.Encoder == nil {
-		return nil, fmt.Errorf("cannot add stream %q: topics, ring and encoder are needed", sc.Name)
+	if err := sc.Check(); err != nil {
+		return nil, err
 	}
 	sc.MaxEvent = orDefault(sc.MaxEvent, 4<<20)
 	b.mu.Lock()
@@ -29,9 +38,10 @@ func (b *Broker) Add(sc StreamConfig) (*Stream, error) {
 // startLocked runs a stream until the broker ends or the stream is removed.
 func (b *Broker) startLocked(s *Stream) {
 	ctx, cancel := context.WithCancel(b.ctx)
+	done := s.done
 	s.stop = cancel
 	b.running.Go(func() {
-		defer close(s.done)
+		defer close(done)
 		defer cancel()
 		s.run(ctx)
 	})
@@ -48,11 +58,17 @@ func (b *Broker) Remove(name string) {
 	if s == nil {
 		return
 	}
-	if s.stop != nil { // set under the lock, and by nobody now
+	s.end()
+	s.m.forget()
+}
+
+// end ends run, if it has begun, and waits for it. The stream is in no list that
+// it could be started from.
+func (s *Stream) end() {
+	if s.stop != nil {
 		s.stop()
 		<-s.done
 	}
-	s.m.forget()
 }
 
 // Stream returns the stream of that name, nil when there is none.
@@ -79,9 +95,12 @@ func (b *Broker) all() []*Stream {
 }
 
 // Resize changes the bounds of the stream's ring, events and bytes, and keeps
-// what still fits.
-func (s *Stream) Resize(events int, bytes int64) {
+// what still fits. events and warmUp are also what a later start is filled with.
+func (s *Stream) Resize(events int, bytes int64, warmUp time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ring.Resize(events, bytes)
+	s.cfg.Events, s.cfg.WarmUp = events, warmUp
+	if e, b := s.ring.Bounds(); e != events || b != bytes {
+		s.ring.Resize(events, bytes)
+	}
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -66,7 +67,7 @@ func TestStreamsComeAndGo(t *testing.T) {
 	if n := r.counter(`ring_events{stream="other"}`); n == 0 {
 		t.Error("its metrics are those of before")
 	}
-	other.Resize(3, 1<<20)
+	other.Resize(3, 1<<20, time.Minute)
 	if n, _ := sc.Ring.Bounds(); n != 3 || sc.Ring.Head()-sc.Ring.Tail() != 2 {
 		t.Errorf("the ring has %d entries of %d", sc.Ring.Head()-sc.Ring.Tail()+1, n)
 	}

@@ -15,14 +15,35 @@ type catalog struct {
 	pages   pages
 }
 
+// CheckStreams reports why SetStreams would fail: two streams claim the same
+// route, or one needs tokens that nobody checks.
+func (s *Server) CheckStreams(list []Stream) error {
+	owner := make(map[string]string)
+	for _, st := range list {
+		if st.Token && s.cfg.Auth == nil {
+			return fmt.Errorf("stream %q needs tokens, and nothing checks them", st.Name)
+		}
+		for _, name := range append([]string{st.Name}, st.Aliases...) {
+			if of, taken := owner[name]; taken {
+				return fmt.Errorf("route %q belongs to stream %q already", name, of)
+			}
+			owner[name] = st.Name
+		}
+	}
+	return nil
+}
+
 // SetStreams replaces the streams that are served. One with the ring of a
 // stream that is served already is that stream: its clients notice nothing. The
 // clients of one that is not there any more, alone or with others, end at an
-// event boundary behind `: removed`. It changes nothing and fails when two
-// streams claim the same route.
+// event boundary behind `: removed`. It fails as CheckStreams does, and has
+// changed nothing then.
 func (s *Server) SetStreams(list []Stream) error {
 	s.setting.Lock()
 	defer s.setting.Unlock()
+	if err := s.CheckStreams(list); err != nil {
+		return err
+	}
 	gone := make(map[*ringbuf.Ring]*view)
 	for _, v := range s.catalog.Load().views {
 		gone[v.Ring] = v
@@ -36,14 +57,8 @@ func (s *Server) SetStreams(list []Stream) error {
 			fresh = append(fresh, v)
 		}
 		delete(gone, st.Ring)
-		if st.Token && s.cfg.Auth == nil {
-			return fmt.Errorf("stream %q needs tokens, and nothing checks them", st.Name)
-		}
 		now.views = append(now.views, v)
 		for _, name := range append([]string{st.Name}, st.Aliases...) {
-			if now.byName[name] != nil {
-				return fmt.Errorf("route %q belongs to stream %q already", name, now.byName[name].Name)
-			}
 			now.byName[name] = v
 		}
 	}

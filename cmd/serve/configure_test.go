@@ -19,13 +19,13 @@ func TestConfigureFails(t *testing.T) {
 	}
 	defer p.Stop(t.Context())
 	t.Setenv("RINGCAST_TEST_SECRET", strings.Repeat("s", 64))
-	was := p.broker.Stream("s")
+	was := p.now.Load().kafka.Stream("s")
 	with := config(t, kafka, "", "[auth]\nsecret = \"${RINGCAST_TEST_SECRET}\"\n")
 	with.Streams[0].Access = conf.AccessToken
 	if err := p.Configure(with); err == nil || !strings.Contains(err.Error(), "token") {
 		t.Errorf("got %v", err)
 	}
-	if p.broker.Stream("s") != was {
+	if p.now.Load().kafka.Stream("s") != was {
 		t.Error("the stream is read no more")
 	}
 }

@@ -22,13 +22,14 @@ type readiness struct {
 // that does not exist is named and counts as warm.
 func (p *Process) ready() (bool, any) {
 	r := readiness{Ready: true, Process: "serving", Kafka: "reached", Streams: make(map[string]string)}
+	now := p.now.Load()
 	if p.draining.Load() {
 		r.Ready, r.Process = false, "draining"
 	}
-	if !p.broker.Reached() {
+	if !now.kafka.Reached() {
 		r.Ready, r.Kafka = false, "never reached"
 	}
-	for _, s := range p.now.Load().streams {
+	for _, s := range now.streams {
 		st := s.source.Status()
 		state := "warm"
 		switch {

@@ -28,11 +28,10 @@ const endTime = 5 * time.Second
 
 // Process is a running server. Start makes it, Stop ends it.
 type Process struct {
-	cfg    *conf.Config // of the start
-	log    zerolog.Logger
-	broker *broker.Broker
-	http   *sse.Server
-	admin  *http.Server
+	cfg   *conf.Config // of the start
+	log   zerolog.Logger
+	http  *sse.Server
+	admin *http.Server
 
 	configuring sync.Mutex                 // one Configure at a time
 	now         atomic.Pointer[configured] // replaced by Configure
@@ -43,9 +42,12 @@ type Process struct {
 	tls      *tls.Config // of the public listener, or nil
 	auth     *sse.Auth   // nil: every stream is public
 	draining atomic.Bool
-	stopped  context.CancelFunc // of the broker
-	ended    chan struct{}      // closed when the broker has ended
-	failed   chan error         // a listener has ended by itself
+	failed   chan error // a listener has ended by itself
+
+	ctx      context.Context // of the brokers, ended by Stop
+	stopped  context.CancelFunc
+	starting sync.Mutex     // held to start a broker
+	running  sync.WaitGroup // the brokers; added to under starting while ctx is alive
 }
 
 // Start opens the listeners and starts serving. An error means that the
@@ -56,7 +58,8 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 	for _, w := range cfg.Warnings {
 		log.Warn().Msg(w)
 	}
-	p := &Process{cfg: cfg, log: log, files: fileSet{log: log}, ended: make(chan struct{}), failed: make(chan error, 2)}
+	p := &Process{cfg: cfg, log: log, files: fileSet{log: log}, failed: make(chan error, 2)}
+	p.ctx, p.stopped = context.WithCancel(context.Background())
 	set := metrics.NewSet()
 	set.NewGauge(fmt.Sprintf("ringcast_build_info{version=%q}", version), func() float64 { return 1 })
 	if err := p.loadFiles(); err != nil {
@@ -69,14 +72,9 @@ func Start(cfg *conf.Config, version string, log zerolog.Logger) (*Process, erro
 		p.closeListeners()
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stopped = cancel
-	go func() {
-		defer close(p.ended)
-		_ = p.broker.Run(ctx)
-	}()
+	p.run(p.now.Load().kafka)
 	if len(p.files.list) > 0 {
-		go p.files.watch(ctx)
+		go p.files.watch(p.ctx)
 	}
 	go func() { p.failed <- p.http.Serve(p.listener) }()
 	go func() { p.failed <- p.admin.Serve(p.adminListener) }()
@@ -123,17 +121,17 @@ func (p *Process) connect(set *metrics.Set, version string) error {
 		st := newStream(s)
 		streams, read = append(streams, st), append(read, st.reading())
 	}
-	var err error
-	if p.broker, err = broker.New(bc, read); err != nil {
+	b, err := broker.New(bc, read)
+	if err != nil {
 		return fmt.Errorf("cannot start reading from Kafka at %q: %w", bc.Brokers, err)
 	}
 	for _, s := range streams {
-		s.source = p.broker.Stream(s.Name)
+		s.source = b.Stream(s.Name)
 	}
-	p.now.Store(&configured{p.cfg, streams})
+	p.now.Store(&configured{p.cfg, &kafka{Broker: b}, streams})
 	v := &p.cfg.Server
 	p.http, err = sse.New(sse.Config{
-		Limits: limits(p.cfg), Streams: served(streams), History: History(p.broker), BasePath: v.BasePath, Version: version, UI: v.UI,
+		Limits: limits(p.cfg), Streams: served(streams), History: History(b), BasePath: v.BasePath, Version: version, UI: v.UI,
 		MaxRequestBytes: int(v.MaxRequestBytes), HeaderTimeout: v.HeaderTimeout, SendBuffer: int(v.SendBuffer),
 		TLS: p.tls, Auth: p.auth, AccessLog: v.AccessLog,
 		ViewsMax: cmp.Or(p.cfg.Views.Max, -1), ViewBytes: orNever(p.cfg.Views.Bytes, math.MaxInt64), Log: p.log, Metrics: set,
@@ -183,7 +181,9 @@ func (p *Process) Stop(now context.Context) {
 	}
 	p.http.Close()
 	p.stopped()
-	<-p.ended
+	p.starting.Lock()
+	p.starting.Unlock() //nolint:staticcheck // whoever saw ctx alive has started its broker
+	p.running.Wait()
 	_ = p.admin.Close()
 	p.log.Info().Dur("took", time.Since(begun)).Msg("stopped")
 }

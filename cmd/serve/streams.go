@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // configured is a configuration in force, and what was made for it.
 type configured struct {
 	cfg     *conf.Config
+	kafka   *kafka
 	streams []*stream
 }
 
@@ -57,38 +59,36 @@ func sameStream(a, b *conf.Stream) bool {
 		a.Access == b.Access
 }
 
-// setStreams reads and serves other streams. Those that stay the same
-// keep their rings, with the bounds of now, and their clients.
-func (p *Process) setStreams(list []conf.Stream) ([]*stream, error) {
+// change is what it takes to serve other streams.
+type change struct {
+	now   []*stream // in the order of the configuration
+	fresh []*stream // of them those that are not read yet
+	gone  []string  // read so far, and not any more
+}
+
+// changeTo compares with the streams of now. Those that stay the same keep their
+// rings and their clients. An error means that the streams cannot be served.
+func (p *Process) changeTo(list []conf.Stream) (*change, error) {
 	old := make(map[string]*stream)
 	for _, s := range p.now.Load().streams {
 		old[s.Name] = s
 	}
-	var now, fresh []*stream
+	c := new(change)
 	for _, s := range list {
 		was := old[s.Name]
-		if was == nil || !sameStream(&was.Stream, &s) {
-			fresh = append(fresh, newStream(s))
-			now = append(now, fresh[len(fresh)-1])
+		if was != nil && sameStream(&was.Stream, &s) {
+			delete(old, s.Name)
+			c.now = append(c.now, &stream{Stream: s, ring: was.ring, source: was.source})
 			continue
 		}
-		delete(old, s.Name)
-		if events, bytes := was.ring.Bounds(); events != s.Events || bytes != s.Bytes {
-			was.source.Resize(s.Events, s.Bytes)
+		st := newStream(s)
+		if rc := st.reading(); rc.Check() != nil {
+			return nil, rc.Check()
 		}
-		now = append(now, &stream{Stream: s, ring: was.ring, source: was.source})
+		c.now, c.fresh = append(c.now, st), append(c.fresh, st)
 	}
-	for name := range old {
-		p.broker.Remove(name)
-	}
-	for _, s := range fresh {
-		var err error
-		if s.source, err = p.broker.Add(s.reading()); err != nil {
-			return nil, err
-		}
-	}
-	p.fill(fresh)
-	return now, p.http.SetStreams(served(now))
+	c.gone = slices.Sorted(maps.Keys(old))
+	return c, p.http.CheckStreams(served(c.now))
 }
 
 // fillTime is how long a new stream may take to be filled before it is served.
@@ -107,7 +107,7 @@ func (p *Process) fill(streams []*stream) {
 			case <-tick.C:
 			case <-deadline:
 				return
-			case <-p.ended:
+			case <-p.ctx.Done():
 				return
 			}
 		}
