@@ -244,6 +244,11 @@ func (c *completion) place(i int) error {
 		if err := c.placeTime(i, ms, false); err != nil {
 			return err
 		}
+		if e.HasTime && c.view.formOf(k) != position.Timestamp {
+			// For the next cluster, which it may come to before the next record.
+			// Where ids are times alone it would leave out a record of ms here.
+			c.want.pos[i].Time = ms
+		}
 		c.notice(i, asked, gapOtherCluster)
 		return nil
 	case otherTopic:

@@ -203,10 +203,11 @@ func (f *follower) walk(c *catchUp, ask *asker) error {
 				return err
 			}
 			if asked {
-				if err := f.askEnd(c); err != nil {
+				err := f.askEnd(c)
+				ask.asked(lastAsk)
+				if err != nil {
 					return err
 				}
-				ask.asked(lastAsk)
 			}
 		case err != nil:
 			return err
@@ -287,9 +288,11 @@ func (f *follower) deleted(topic string) bool {
 
 // askEnd asks the leaders of the partitions in which the client is ahead
 // whether its position lies behind the end. Where it does, the client goes on
-// at the end there is now, and is told.
+// at the end there is now, and is told. errAgain: the ring's partitions or epochs
+// have changed.
 func (f *follower) askEnd(c *catchUp) error {
 	var notices []ringbuf.Notice
+	changed := false
 	for i := range c.u.Pos {
 		next := c.u.Pos[i].Next
 		k := c.u.Keys[i]
@@ -302,8 +305,8 @@ func (f *follower) askEnd(c *catchUp) error {
 		ctx, cancel := f.askContext()
 		end, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, next)
 		cancel()
-		if !sameKeys(f.view.Ring.Newest().Keys(), c.w.Keys) {
-			return errAgain // an answer about another log, or more partitions
+		if changed = !sameKeys(f.view.Ring.Newest().Keys(), c.w.Keys); changed {
+			break // this answer may be about another log
 		}
 		if err != nil && i < len(c.w.Pos) && f.deleted(k.Topic) {
 			// Nothing comes any more that it could have been given already.
@@ -317,5 +320,8 @@ func (f *follower) askEnd(c *catchUp) error {
 		notices = append(notices, ringbuf.Notice{Topic: k.Topic, Partition: k.Partition, Asked: next, Given: end, Reason: gapTruncated})
 		f.srv.stats.gap(f.view, k.Topic, gapTruncated)
 	}
-	return f.write(f.lane.appendNotices(nil, notices))
+	if err := f.write(f.lane.appendNotices(nil, notices)); err != nil || !changed {
+		return err
+	}
+	return errAgain
 }
