@@ -147,7 +147,7 @@ func (k *fake) paced(ctx context.Context, partitions int32, rate float64, acks *
 				k.t.Errorf("cannot produce: %v", err)
 				return
 			}
-			acks.note(time.Now())
+			acks.note(flow{tp: ledger.TopicPartition{Topic: r.Topic, Partition: r.Partition}}, time.Now())
 			k.enter(r)
 		})
 	}
