@@ -86,13 +86,15 @@ func (l *leash) cut() {
 	clear(l.conns)
 }
 
-// leashed is a connection that its leash forgets when it is closed, and that does
-// not wait for long when its broker is silent.
+// leashed is a connection that its leash forgets when it is closed, that does
+// not wait for long when its broker is silent, and whose read deadline moves on
+// with what arrives (silence.go).
 type leashed struct {
 	net.Conn
 	leash *leash
 	peer  *peer
 
+	asked        atomic.Int64          // how long the caller would wait, nanoseconds; 0: for ever
 	since, until atomic.Int64          // the wait of the moment, Unix nanoseconds
 	late         atomic.Pointer[error] // what ended it, where that was the time: the connection is of no use
 }

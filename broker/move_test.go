@@ -216,7 +216,7 @@ func TestMoveWhileAway(t *testing.T) {
 	r.live()
 	r.expect("a", 0, numbered(0, 5))
 	two.Close()
-	r.moveTo(two, func(c *Config) { c.StallAfter, c.Log = 300 * time.Millisecond, zerolog.Nop() })
+	r.moveTo(two, func(c *Config) { c.StallAfter, c.Log = 300*time.Millisecond, zerolog.Nop() })
 	if !r.s.Warm() {
 		t.Error("the stream is not warm any more")
 	}
