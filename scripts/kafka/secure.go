@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"slices"
@@ -100,6 +101,29 @@ func (c *Cluster) Allow(rights ...Right) error {
 	}
 	if err := c.admin(func(a sarama.ClusterAdmin) error { return a.CreateACLs(acls) }); err != nil {
 		return fmt.Errorf("cannot allow %+v: %w", rights, err)
+	}
+	return nil
+}
+
+// SetPassword changes what SCRAM takes for a user's password. Connections that are there stay.
+func (c *Cluster) SetPassword(user, password string) error {
+	for _, m := range []sarama.ScramMechanismType{sarama.SCRAM_MECHANISM_SHA_256, sarama.SCRAM_MECHANISM_SHA_512} {
+		err := c.admin(func(a sarama.ClusterAdmin) error {
+			salt := make([]byte, 16)
+			rand.Read(salt)
+			results, err := a.UpsertUserScramCredentials([]sarama.AlterUserScramCredentialsUpsert{
+				{Name: user, Mechanism: m, Iterations: 4096, Salt: salt, Password: []byte(password)},
+			})
+			for _, r := range results {
+				if err == nil && r.ErrorCode != sarama.ErrNoError {
+					err = r.ErrorCode
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("cannot change the %v password of %s: %w", m, user, err)
+		}
 	}
 	return nil
 }
