@@ -41,20 +41,20 @@ func TestLongFaultsAlone(t *testing.T) {
 	const long = 60 * time.Second
 	c := kafka.ForTest(t, kafka.Options{})
 	t.Run("Frozen", func(t *testing.T) {
-		l := newScene(t, c).underLoad("alone.frozen", 3, 300)
+		l := newScene(t, c).underLoad("alone.frozen", 3, 100)
 		l.without("single broker frozen for 60 s", long, func() { l.must(c.Freeze(1)) }, func() { l.must(c.Thaw(1)) })
 		l.end()
 	})
 	t.Run("Away", func(t *testing.T) {
-		l := newScene(t, c).underLoad("alone.away", 3, 300)
+		l := newScene(t, c).underLoad("alone.away", 3, 100)
 		l.without("single broker away for 60 s", long, func() { l.must(c.Kill(1)) }, func() { l.must(c.Restart(l.ctx, 1)) })
 		l.end()
 	})
 }
 
 const (
-	askEvery   = 5 * time.Second // a resume while Kafka is gone
-	resumeTime = 2 * time.Second // what one may take, on a busy machine
+	askEvery   = 10 * time.Second // a resume while Kafka is gone
+	resumeTime = 5 * time.Second // what one may take, on a busy machine
 )
 
 // without is a fault that takes all of Kafka. Meanwhile clients resume inside
@@ -63,8 +63,8 @@ func (l *siege) without(name string, long time.Duration, gone, back func()) {
 	l.t.Helper()
 	old := l.hopping.LastEventID()
 	l.flows()
-	l.reached()
 	mark := l.book.End()
+	l.reached()
 	instances := []*instance{l.one, l.two}
 	var resumed []*ledger.Client
 	l.faultWhile(name, 3*time.Second, func() time.Duration {

@@ -18,6 +18,7 @@ type pauses struct {
 	last     map[flow]time.Time
 	most     time.Duration
 	since    time.Time // of the measurement; zero: it never began
+	first    time.Time // what came first since then; zero: nothing
 }
 
 // flow is one partition as one watcher sees it.
@@ -31,6 +32,9 @@ func (p *pauses) note(f flow, at time.Time) {
 	defer p.mu.Unlock()
 	if p.last == nil {
 		p.last = map[flow]time.Time{}
+	}
+	if p.first.IsZero() {
+		p.first = at
 	}
 	last, ok := p.last[f]
 	if !ok {
@@ -61,11 +65,18 @@ func (p *pauses) watch(config ledger.Config) ledger.Config {
 func (p *pauses) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.most, p.since = 0, time.Now()
+	p.most, p.since, p.first = 0, time.Now(), time.Time{}
 }
 
 func (p *pauses) longest() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.most.Round(time.Millisecond)
+}
+
+// begun is when the first record came since reset, zero while none has.
+func (p *pauses) begun() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.first
 }

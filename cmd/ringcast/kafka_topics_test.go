@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -155,5 +156,16 @@ func (s *scene) passed(topic string, partitions int32, n int64) {
 			}
 		}
 		return true
-	}, func() string { return "records do not arrive" })
+	}, func() string { return fmt.Sprintf("records do not arrive: want %v, acknowledged are %v%s", mark, s.book.End(), s.behind(mark)) })
+}
+
+// behind names the clients that have not reached a mark.
+func (s *scene) behind(mark ledger.Positions) string {
+	var b strings.Builder
+	for i, c := range s.clients {
+		if !c.Receipt().Reached(mark) {
+			fmt.Fprintf(&b, ", client %d has %d: %+v", i, c.Receipt().Received(), c.Counts())
+		}
+	}
+	return b.String()
 }
