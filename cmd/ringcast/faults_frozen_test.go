@@ -54,7 +54,7 @@ func TestLongFaultsAlone(t *testing.T) {
 
 const (
 	askEvery   = 10 * time.Second // a resume while Kafka is gone
-	resumeTime = 5 * time.Second // what one may take, on a busy machine
+	resumeTime = 5 * time.Second  // what one may take, on a busy machine
 )
 
 // without is a fault that takes all of Kafka. Meanwhile clients resume inside

@@ -19,6 +19,18 @@ func TestFaultsNodes(t *testing.T) {
 	t.Run("Leader", func(t *testing.T) { newScene(t, c).leaderFaults() })
 	t.Run("Controller", func(t *testing.T) { newScene(t, c).controllerFaults() })
 	t.Run("All", func(t *testing.T) { newScene(t, c).allFaults() })
+	for _, topics := range []struct {
+		name string
+		play func(*scene)
+	}{{"Partitions", (*scene).partitionsAdded}, {"Recreated", (*scene).topicRecreated}} {
+		t.Run(topics.name, func(t *testing.T) {
+			s := newScene(t, c)
+			s.measured = func(what string, pause, producer, took time.Duration) {
+				s.row(&fault{name: what, limit: 5 * time.Second, pause: pause, producer: producer, lasted: took})
+			}
+			topics.play(s)
+		})
+	}
 }
 
 // TestLongFaultsSessionTimeout: Kafka's default, after which a dead node is

@@ -36,6 +36,9 @@ type scene struct {
 	running     sync.WaitGroup // the clients' goroutines
 	clients     []*ledger.Client
 	watched     pauses // of the live ones
+	acked       pauses // of all writers
+
+	measured func(what string, pause, producer, took time.Duration) // told what cost what; nil: nobody
 
 	outcome outcome // set by settle
 

@@ -14,7 +14,7 @@ import (
 // partitionsAdded: partitions that appear under load are read from their first
 // record, by live clients and by those that come back with an older id.
 func (s *scene) partitionsAdded() {
-	t, c := s.t, s.c
+	c := s.c
 	const topic = "partitions"
 	s.topic(topic, 2)
 	one, two := s.serve(20_000, topic), s.serve(20_000, topic)
@@ -28,14 +28,14 @@ func (s *scene) partitionsAdded() {
 	stop := s.writer(300).load(topic, 2)
 	s.passed(topic, 2, 50)
 	away.Pause()
-	began := time.Now()
+	began := s.disturbed()
 	s.must(c.AddPartitions(s.ctx, topic, 4))
 	stop()
 	stop = s.writer(300).load(topic, 4) // a producer learns of partitions when it starts
 	away.Resume()
 	away.Cut(true)
 	s.passed(topic, 4, 50)
-	t.Logf("50 records of every added partition are at every client %v after the addition", time.Since(began))
+	s.over("partitions added under load", began)
 	stop()
 	s.reached()
 	s.unbroken(clients...)
@@ -82,7 +82,8 @@ func (s *scene) topicAppears() {
 }
 
 // topicRecreated: a topic that is deleted and created again is read from its
-// first record with a notice, whether its new log is shorter or longer.
+// first record with a notice, whether its new log is shorter or longer or has
+// fewer partitions.
 func (s *scene) topicRecreated() {
 	t, c := s.t, s.c
 	const topic, partitions = "recreated", 2
@@ -90,23 +91,27 @@ func (s *scene) topicRecreated() {
 	one, two := s.serve(20_000, topic), s.serve(20_000, topic)
 	one.waitReady()
 	two.waitReady()
-	live := s.client(ledger.Config{URLs: []string{s.url(one)}}, s.always)
+	live := s.client(s.watched.watch(ledger.Config{URLs: []string{s.url(one)}}), s.always)
 	away := s.client(ledger.Config{URLs: []string{s.url(two)}}, s.always)
 	s.connected(live, away)
 	s.writer(0).write(topic, partitions, 40)
 	s.reached()
 
-	for _, records := range []int{10, 80} {
+	for _, log := range []struct {
+		name       string
+		partitions int32
+		records    int
+	}{{"shorter", partitions, 10}, {"longer", partitions, 80}, {"with fewer partitions", partitions - 1, 100}} {
 		away.Pause()
 		away.Cut(true)
+		began := s.disturbed()
 		s.must(c.DeleteTopic(s.ctx, topic))
-		s.topic(topic, partitions)
+		s.topic(topic, log.partitions)
 		s.book.Recreated(topic)
-		began := time.Now()
-		s.writer(0).write(topic, partitions, records)
+		s.writer(0).write(topic, log.partitions, log.records)
 		away.Resume()
 		s.reached()
-		t.Logf("%d records of the new log are at every client after %v", partitions*records, time.Since(began))
+		s.over("topic deleted and created again, "+log.name, began)
 	}
 	s.unbroken(live)
 	s.noPrivate(one, two)
@@ -120,9 +125,25 @@ func (s *scene) topicRecreated() {
 			}
 			told[n.Gap.Partition]++
 		}
-		if told[0] != 2 || told[1] != 2 {
-			t.Errorf("client %d was told of re-creations, by partition: %v, want two each", i, told)
+		if told[0] != 3 || told[1] != 3 {
+			t.Errorf("client %d was told of re-creations, by partition: %v, want three each", i, told)
 		}
+	}
+}
+
+// disturbed begins to measure what something costs the watched clients, until over.
+func (s *scene) disturbed() time.Time {
+	s.watched.reset()
+	s.acked.reset()
+	return time.Now()
+}
+
+func (s *scene) over(what string, began time.Time) {
+	s.t.Helper()
+	pause, producer, took := s.watched.longest(), s.acked.longest(), time.Since(began).Round(time.Millisecond)
+	s.t.Logf("%s: longest pause of a live client %v, of the producer %v, all over after %v", what, pause, producer, took)
+	if s.measured != nil {
+		s.measured(what, pause, producer, took)
 	}
 }
 
@@ -156,7 +177,9 @@ func (s *scene) passed(topic string, partitions int32, n int64) {
 			}
 		}
 		return true
-	}, func() string { return fmt.Sprintf("records do not arrive: want %v, acknowledged are %v%s", mark, s.book.End(), s.behind(mark)) })
+	}, func() string {
+		return fmt.Sprintf("records do not arrive: want %v, acknowledged are %v%s", mark, s.book.End(), s.behind(mark))
+	})
 }
 
 // behind names the clients that have not reached a mark.

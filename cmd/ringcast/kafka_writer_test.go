@@ -24,7 +24,9 @@ func (s *scene) writer(rate float64) *writer {
 	w := &writer{s: s}
 	var err error
 	w.p, err = s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
-		w.acks.note(flow{tp: ledger.TopicPartition{Topic: a.Topic, Partition: a.Partition}}, time.Now())
+		f, now := flow{tp: ledger.TopicPartition{Topic: a.Topic, Partition: a.Partition}}, time.Now()
+		w.acks.note(f, now)
+		s.acked.note(f, now)
 		if err := s.book.Add(ledger.Record{Topic: a.Topic, Partition: a.Partition, Offset: a.Offset, Value: a.Value}); err != nil {
 			s.t.Error(err)
 		}
