@@ -72,6 +72,7 @@ func (l *leash) hold(conn net.Conn, p *peer) (net.Conn, error) {
 	c := &leashed{Conn: conn, leash: l, peer: p}
 	l.conns[c] = struct{}{}
 	p.add(c)
+	_ = c.SetReadDeadline(time.Now().Add(dialTimeout)) // a handshake of TLS comes first, and sets none
 	return c, nil
 }
 

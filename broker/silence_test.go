@@ -79,6 +79,10 @@ func TestSilentBroker(t *testing.T) {
 		if took, _ := waits(dial(t, d, "b:1")); took != silentPatience {
 			t.Errorf("a new connection is waited for %v", took)
 		}
+		began := time.Now()
+		if _, err := dial(t, d, "b:1").Read(make([]byte, 1)); time.Since(began) != silentPatience {
+			t.Errorf("a handshake is waited for %v: %v", time.Since(began), err)
+		}
 		if took, _ := waits(dial(t, d, "b:2")); took != readTimeout {
 			t.Errorf("another broker is waited for %v", took)
 		}
