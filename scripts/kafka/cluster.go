@@ -79,6 +79,7 @@ func (c *Cluster) launch(ctx context.Context) error {
 	}
 	id := make([]byte, 16)
 	rand.Read(id)
+	id[0] &= 0x7f // an id that begins with "-" would be read as an option
 	clusterID := base64.RawURLEncoding.EncodeToString(id)
 	c.nodes = make([]*node, len(ports))
 	failed := make(chan error, len(ports))
