@@ -66,7 +66,11 @@ func printFaults() {
 		if !o.settled {
 			note = strings.TrimSpace(note + " **not settled**")
 		}
-		if f.limit > 0 && f.pause > f.limit {
+		switch {
+		case f.limit == 0 || f.pause <= f.limit:
+		case f.producer > f.limit:
+			note = strings.TrimSpace(note + " longer than promised, and so is the producer's own")
+		default:
 			note = strings.TrimSpace(note + " **longer than promised**")
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %d | %d | %d | %d | %s |\n", f.name, f.promise(), seconds(f.pause), seconds(f.producer), seconds(f.lasted),
