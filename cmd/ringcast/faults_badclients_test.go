@@ -55,7 +55,7 @@ func TestFaultsBadClients(t *testing.T) {
 }
 
 // TestLongFaultsBadClients is each kind by itself.
-func TestLongFaultsBadClients(t *testing.T) { badRows(t, badKinds, 3, 8*time.Second) }
+func TestLongFaultsBadClients(t *testing.T) { badRows(t, badKinds, 6, 4*time.Second) }
 
 func badRows(t *testing.T, kinds []badKind, rounds int, each time.Duration) {
 	s := newThrong(t, throngOptions{server: "slow_client_timeout = \"5s\"\nheartbeat = \"1s\"", crowd: 100, lasts: time.Hour})
