@@ -119,11 +119,23 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		r = bodyTooLarge()
 	}
-	s.refuse(ctx, r)
+	method, uri := s.asked(ctx)
+	r.write(ctx, method, uri)
+	ctx.Response.SkipBody = ctx.IsHead()
 	ctx.SetConnectionClose()
 	// With TLS the deadline of the handshake is still there, and may be over.
 	_ = ctx.Conn().SetWriteDeadline(time.Now().Add(s.cfg.HeaderTimeout))
 	if c := unwrap(ctx.Conn()); c != nil {
 		c.linger = true
 	}
+}
+
+// asked is what is known of a request that could not be read: nothing, or its
+// method and URI, where only its body was wrong. fasthttp says GET and / then,
+// and of what it could not read too.
+func (s *Server) asked(ctx *fasthttp.RequestCtx) (method, uri string) {
+	if h := &ctx.Request.Header; len(h.RawHeaders()) == 0 && ctx.IsGet() && string(h.RequestURI()) == "/" {
+		return "", ""
+	}
+	return string(ctx.Method()), s.uri(ctx)
 }

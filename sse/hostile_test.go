@@ -31,6 +31,11 @@ func TestHostileRequests(t *testing.T) {
 			if err != nil || json.Unmarshal(body, &got) != nil || res.StatusCode != status || got.Status != status || got.Type != kind {
 				t.Errorf("%v: %q", err, text)
 			}
+			// Nothing is made up of what could not be read.
+			uri, _, _ := strings.Cut(strings.ToValidUTF8(got.URI, "\ufffd"), "\ufffd")
+			if first := got.Method + " " + uri; first != " " && !strings.HasPrefix(request, first) {
+				t.Errorf("told as %q", first)
+			}
 			for _, h := range everywhere {
 				if !containsFold(text, "\r\n"+h) {
 					t.Errorf("no %q in %q", h, text)
@@ -210,4 +215,25 @@ func TestBadStreamsLeaveNothing(t *testing.T) {
 	if n := s.addresses.size(); n != 0 {
 		t.Errorf("%d addresses are known", n)
 	}
+}
+
+// An error says which request it is about, as far as that could be read.
+func TestMalformedSaysWhatWasAsked(t *testing.T) {
+	_, addr := serve(t, tenRecords(), func(c *Config) { c.HeaderTimeout = time.Second })
+	f := func(request, method, uri string) {
+		t.Helper()
+		_, body := one(t, addr, request)
+		var got problem
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Method != method || got.URI != uri {
+			t.Errorf("%.40q is told as %q %q: %q", request, got.Method, got.URI, body)
+		}
+	}
+	const post = "POST /v2/stream/s?a=b HTTP/1.1\r\nHost: x\r\n"
+	f(post+"Cookie: "+strings.Repeat("a", 20<<10)+"\r\n\r\n", "", "")
+	f(post+"X : a\r\n\r\n", "", "")
+	f(post+"X: a", "", "") // and no more
+	f(post+"Content-Length: 50000\r\n\r\n", "POST", "/v2/stream/s?a=b")
+	f(post+"Content-Length: 50\r\n\r\nhello", "", "") // fasthttp forgets the head of a body that is late
+	f("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n", "GET", "/")
+	f("GET /v2/stream/s HTTP/3.0\r\nHost: x\r\n\r\n", "GET", "/v2/stream/s")
 }
