@@ -13,9 +13,10 @@ import (
 type inputs struct {
 	poll *poller
 
-	mu   sync.Mutex
-	list map[uint64]*follower // by number, guarded by mu
-	next uint64               // guarded by mu
+	mu     sync.Mutex
+	list   map[uint64]*follower // by number, guarded by mu
+	next   uint64               // guarded by mu
+	closed bool                 // the descriptor of poll may be another file's, guarded by mu
 }
 
 // startInputs watches until the server closes. It returns nil where nothing is
@@ -30,7 +31,7 @@ func (s *Server) startInputs() *inputs {
 	}
 	in := &inputs{poll: poll, list: make(map[uint64]*follower)}
 	s.background(func() {
-		defer poll.close()
+		defer in.close()
 		for {
 			select {
 			case <-poll.batches:
@@ -73,21 +74,30 @@ func (in *inputs) add(f *follower) bool {
 		return false
 	}
 	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.closed {
+		return false
+	}
 	in.next++
 	number := in.next
-	in.list[number] = f
-	in.mu.Unlock()
-	f.input = number
 	failed := raw.Control(func(fd uintptr) {
 		// It leaves the set when it is closed.
 		err = unix.EpollCtl(in.poll.fd, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{
 			Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(uint32(number)), Pad: int32(uint32(number >> 32))})
 	})
 	if failed != nil || err != nil {
-		in.remove(f)
 		return false
 	}
+	f.input, in.list[number] = number, f // events waits for mu
 	return true
+}
+
+// close ends the watch. Who comes later reads by itself.
+func (in *inputs) close() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.closed = true
+	in.poll.close()
 }
 
 // remove forgets f.
