@@ -39,8 +39,9 @@ type throng struct {
 
 const (
 	throngPartitions = 2
-	crowdSize        = 300 // bytes of a record
-	throngRate       = 100 // records a second for the ledger's clients
+	crowdSize        = 300  // bytes of a record
+	throngRate       = 100  // records a second for the ledger's clients
+	throngRing       = 2000 // events; full at the start, so that memory has no reason to grow
 )
 
 // throngOptions are what a throng has besides the usual.
@@ -66,16 +67,20 @@ func newThrong(t *testing.T, o throngOptions) *throng {
 		t.Cleanup(s.running.Wait)
 		t.Cleanup(s.stopClients)
 	}
-	s.in = startPlain(t, "127.0.0.1:0", fmt.Sprintf("[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [%q]\n[ring]\nevents = 20000\nbytes = \"16MiB\"\n"+
-		"[streams.s0]\ntopics = [\"t\"]\n[streams.crowd]\ntopics = [\"crowd\"]\n", o.server, k.addr), o.env...)
-	s.in.waitReady()
-	s.all = s.live(s.in, s.zeros("t", throngPartitions))
-	s.all = append(s.all, s.client(s.watched.watch(ledger.Config{URLs: []string{s.url(s.in)}}), s.always))
-	s.connected(s.all...)
 	var err error
 	s.crowd, err = produce.New([]string{k.addr}, "crowd", throngPartitions, crowdSize)
 	s.must(err)
 	t.Cleanup(s.crowd.Close)
+	s.must(s.crowd.Burst(s.ctx, throngRing))
+	for p := range int32(throngPartitions) {
+		k.produce("t", p, throngRing/throngPartitions, crowdSize)
+	}
+	s.in = startPlain(t, "127.0.0.1:0", fmt.Sprintf("[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [%q]\n[ring]\nevents = %d\nbytes = \"16MiB\"\n"+
+		"[streams.s0]\ntopics = [\"t\"]\n[streams.crowd]\ntopics = [\"crowd\"]\n", o.server, k.addr, throngRing), o.env...)
+	s.in.waitReady()
+	s.all = s.live(s.in, s.book.End())
+	s.all = append(s.all, s.client(s.watched.watch(ledger.Config{URLs: []string{s.url(s.in)}}), s.always))
+	s.connected(s.all...)
 	s.produce(o.crowd)
 	s.flows()
 	return s
