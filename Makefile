@@ -8,13 +8,14 @@ SCENARIO ?=
 SEEDS   ?= 2000
 SEED    ?=
 HALF    ?=
+FOR     ?=
 SOURCES := bench broker cmd conf ringbuf scripts sse
 TOOLS   := $(CURDIR)/bin/tools
 
 # A checkout that belongs to somebody else is none that Go may ask git about.
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 
-.PHONY: help build run test test-kafka test-faults test-clients test-browser test-proxies lint fuzz sim mutate bench bench-full clean
+.PHONY: help build run test test-kafka test-faults soak test-clients test-browser test-proxies lint fuzz sim mutate bench bench-full clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +35,9 @@ test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Ja
 
 test-faults: ## faults of Kafka, the network and instances, with a table of pauses; HALF=quick leaves out the long ones (needs what test-kafka needs, nginx)
 	$(GO) test -race -tags kafka,faults -count=1 -v -timeout 60m -run '$(if $(filter quick,$(HALF)),^TestFaults,^Test(Long)?Faults)' ./cmd/ringcast
+
+soak: ## churn and faults at random for FOR (10m), drawn from SEED (a random one): what clients lose, what instances hold (needs what test-kafka needs)
+	FOR=$(FOR) SEED=$(SEED) $(GO) test -tags kafka,faults -count=1 -v -timeout 24h -run '^TestSoak' ./cmd/ringcast
 
 test-clients: ## the SSE clients of Python, Node, Go and curl, cut off again and again (fetches them; needs Python 3 with venv, Node 20, curl)
 	$(GO) test -race -tags clients -count=1 -run '^Test(Python|Node|Go|Curl)Clients?$$' ./cmd/ringcast

@@ -61,9 +61,15 @@ func (o outcome) String() string {
 
 func newScene(t *testing.T, c *kafka.Cluster) *scene {
 	t.Helper()
+	return newSceneFor(t, c, sceneTime)
+}
+
+// newSceneFor is newScene with as much time as it takes at most.
+func newSceneFor(t *testing.T, c *kafka.Cluster, long time.Duration) *scene {
+	t.Helper()
 	s := &scene{t: t, c: c, book: ledger.NewBook(nil), next: map[ledger.TopicPartition]int64{}}
 	var cancel context.CancelFunc
-	s.ctx, cancel = context.WithTimeout(t.Context(), sceneTime)
+	s.ctx, cancel = context.WithTimeout(t.Context(), long)
 	s.following, s.stopClients = context.WithCancel(s.ctx)
 	t.Cleanup(func() {
 		s.stopClients()

@@ -21,6 +21,14 @@ type writer struct {
 // writer connects a producer of so many records a second, 0: no pacing.
 func (s *scene) writer(rate float64) *writer {
 	s.t.Helper()
+	w := s.shortWriter(rate)
+	s.t.Cleanup(w.p.Close)
+	return w
+}
+
+// shortWriter is a writer that its user closes.
+func (s *scene) shortWriter(rate float64) *writer {
+	s.t.Helper()
 	w := &writer{s: s}
 	var err error
 	w.p, err = s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
@@ -32,7 +40,6 @@ func (s *scene) writer(rate float64) *writer {
 		}
 	}})
 	s.must(err)
-	s.t.Cleanup(w.p.Close)
 	return w
 }
 
