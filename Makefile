@@ -31,7 +31,7 @@ test: ## every test that needs nothing but Go
 
 test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Java 17, Maven, kcat)
 	$(GO) test -race -tags kafka -count=1 -timeout 20m ./scripts/kafka
-	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|Secured)?$$' ./cmd/ringcast
+	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|Secured|Switched)?$$' ./cmd/ringcast
 
 test-faults: ## faults of Kafka, the network and instances, with a table of pauses; HALF=quick leaves out the long ones (needs what test-kafka needs, nginx)
 	$(GO) test -race -tags kafka,faults -count=1 -v -timeout 60m -run '$(if $(filter quick,$(HALF)),^TestFaults,^Test(Long)?Faults)' ./cmd/ringcast

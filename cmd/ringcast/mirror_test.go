@@ -115,7 +115,8 @@ type mirror struct {
 	both [2]*fake
 
 	mu   sync.Mutex
-	read int // index of the cluster that is being read
+	read int  // index of the cluster that is being read
+	one  bool // it is the only one that is left
 	next ledger.Positions
 }
 
@@ -151,15 +152,24 @@ func (m *mirror) write(n, size int) {
 		}
 		return list
 	}
-	m.both[1-m.read].raw(make()...)
+	if !m.one {
+		m.both[1-m.read].raw(make()...)
+	}
 	m.both[m.read].raw(make()...)
 	for tp := range m.next {
 		m.next[tp] += int64(n)
 	}
 }
 
+// alone says that the cluster that is not being read is no longer written to.
+func (m *mirror) alone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.one = true
+}
+
 // end is what has been written.
-func (m *mirror) end(of ...ledger.TopicPartition) ledger.Positions {
+func (m *mirror) end() ledger.Positions {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := ledger.Positions{}
