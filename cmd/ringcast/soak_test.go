@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -93,10 +91,7 @@ func (s *soak) raced(i int) bool { return i == (s.elder+1)%hosts }
 // all of it from Kafka once.
 func (s *soak) begin() {
 	s.t.Helper()
-	plain := filepath.Join(s.t.TempDir(), "ringcast")
-	if out, err := exec.Command("go", "build", "-o", plain, ".").CombinedOutput(); err != nil {
-		s.t.Fatalf("cannot build the command under test: %v\n%s", err, out)
-	}
+	plain := built(s.t, "ringcast", ".")
 	s.partitions = map[string]int32{"edits": 3, "small": 2, "side": 2, "sums": 2}
 	for topic, partitions := range s.partitions {
 		s.topic(topic, partitions)
