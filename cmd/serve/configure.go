@@ -22,16 +22,16 @@ func limits(cfg *conf.Config) sse.Limits {
 	}
 }
 
-// atOnce are the keys outside of [streams] that Configure puts in force. Those
-// of [ring] are in the streams.
-var atOnce = append([]string{
+// atOnce are the keys outside of [streams] and of ofKafka that Configure puts in
+// force. Those of [ring] are in the streams.
+var atOnce = []string{
 	"server.max_connections", "server.max_connections_per_ip", "server.connect_rate_per_ip", "server.trusted_proxies", "server.client_ip_header",
 	"server.heartbeat", "server.retry", "server.max_connection_age", "server.slow_client_timeout", "server.min_rate", "server.pending_bytes",
 	"server.limit_response", "server.linger", "server.shutdown_delay", "server.drain_timeout", "server.cors_origin",
 	"replay.max_clients", "replay.max_per_ip", "replay.rate", "replay.max_age",
 	"ring.events", "ring.bytes", "ring.total_bytes", "ring.max_event", "ring.warm_up",
 	"log.level",
-}, kafkaKeys...)
+}
 
 // Configure puts another configuration in force while the process runs. Streams
 // that stay the same notice nothing; the clients of those that are gone, or have
@@ -58,7 +58,7 @@ func (p *Process) Configure(cfg *conf.Config) error {
 	}
 	// From here on nothing fails.
 	// What takes a restart is as it was at the start.
-	later := slices.DeleteFunc(conf.Changes(p.cfg, cfg), func(key string) bool { return slices.Contains(atOnce, key) })
+	later := slices.DeleteFunc(conf.Changes(p.cfg, cfg), func(key string) bool { return ofKafka(key) || slices.Contains(atOnce, key) })
 	if len(later) > 0 {
 		p.log.Warn().Strs("keys", later).Msg("these keys have changed and take a restart")
 	}

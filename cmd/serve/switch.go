@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -14,14 +15,17 @@ import (
 	"github.com/ringcast/ringcast/conf"
 )
 
-// kafkaKeys are the keys that a broker is made of. max_batch is not among them:
-// sarama knows one for the process. require_kafka is about a start.
-var kafkaKeys = []string{
-	"kafka.brokers", "kafka.client_id", "kafka.group_prefix", "kafka.rack", "kafka.isolation", "kafka.fetch_bytes", "kafka.stall_after",
-	"kafka.tls", "kafka.tls.ca", "kafka.tls.cert", "kafka.tls.key", "kafka.tls.server_name",
-	"kafka.sasl", "kafka.sasl.mechanism", "kafka.sasl.username", "kafka.sasl.password", "kafka.sasl.password_file",
-	"kafka.sasl.token_url", "kafka.sasl.client_id", "kafka.sasl.client_secret", "kafka.sasl.client_secret_file", "kafka.sasl.scope",
-	"replay.max_concurrent", "replay.cache",
+// ofKafka reports whether a broker is made of a key, so that another value takes
+// another broker. max_batch is none of them: sarama knows one for the process.
+// require_kafka is about a start.
+func ofKafka(key string) bool {
+	switch key {
+	case "kafka.max_batch", "kafka.require_kafka":
+		return false
+	case "replay.max_concurrent", "replay.cache":
+		return true
+	}
+	return strings.HasPrefix(key, "kafka.")
 }
 
 // kafka is a broker that runs.
@@ -55,7 +59,7 @@ const inspectTime = 10 * time.Second
 // streams; nil where there is no difference.
 func (p *Process) otherKafka(cfg *conf.Config) (*kafka, error) {
 	now := p.now.Load()
-	if !slices.ContainsFunc(conf.Changes(now.cfg, cfg), func(key string) bool { return slices.Contains(kafkaKeys, key) }) {
+	if !slices.ContainsFunc(conf.Changes(now.cfg, cfg), ofKafka) {
 		return nil, nil
 	}
 	bc := Kafka(cfg)
