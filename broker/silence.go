@@ -15,8 +15,8 @@ const (
 	silentPatience = 1500 * time.Millisecond
 
 	// silentShare is the part of its silence that it is waited for later: one that
-	// is not frozen but slow gets the whole timeout again, within half a minute.
-	silentShare = 8
+	// is not frozen but slow gets the whole timeout again, within twenty seconds.
+	silentShare = 4
 
 	// silentMemory is how long a silent broker is remembered that nobody is
 	// connected to.

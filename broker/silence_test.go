@@ -76,12 +76,13 @@ func TestSilentBroker(t *testing.T) {
 			t.Errorf("a connection that is late is waited for %v: %v", took, err)
 		}
 
-		if took, _ := waits(dial(t, d, "b:1")); took != silentPatience {
-			t.Errorf("a new connection is waited for %v", took)
-		}
 		began := time.Now()
 		if _, err := dial(t, d, "b:1").Read(make([]byte, 1)); time.Since(began) != silentPatience {
 			t.Errorf("a handshake is waited for %v: %v", time.Since(began), err)
+		}
+		silence := readTimeout + 2*silentPatience
+		if took, _ := waits(dial(t, d, "b:1")); took != silence/silentShare {
+			t.Errorf("after %v a new connection is waited for %v", silence, took)
 		}
 		if took, _ := waits(dial(t, d, "b:2")); took != readTimeout {
 			t.Errorf("another broker is waited for %v", took)
