@@ -3,8 +3,10 @@ package faultproxy
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,16 +70,32 @@ func (p *Proxy) To(target string) {
 
 // Cut resets every connection and returns how many there were.
 func (p *Proxy) Cut() int {
-	p.mu.Lock()
-	all := make([]*pair, 0, len(p.pairs))
-	for c := range p.pairs {
-		all = append(all, c)
-	}
-	p.mu.Unlock()
+	all := p.all()
 	for _, c := range all {
 		p.reset(c)
 	}
 	return len(all)
+}
+
+// Strand lets nothing arrive any more on the connections of now, as a router does
+// that has forgotten them: nobody is told, and new ones are served. It returns
+// how many there were.
+func (p *Proxy) Strand() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.pairs {
+		if !c.isStranded() {
+			close(c.stranded)
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Proxy) all() []*pair {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.pairs))
 }
 
 // Counts returns the sums so far.
@@ -127,7 +145,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		return
 	}
 	defer server.Close()
-	c := &pair{p: p, client: client, server: server.(*net.TCPConn), over: make(chan struct{})}
+	c := &pair{p: p, client: client, server: server.(*net.TCPConn), over: make(chan struct{}), stranded: make(chan struct{})}
 	if !p.add(c) {
 		return
 	}

@@ -272,6 +272,35 @@ func TestCut(t *testing.T) {
 	w.echo(w.dial(), 1000)
 }
 
+// TestStrand: what is open is dead from now on, whatever the network does.
+func TestStrand(t *testing.T) {
+	w := newWorld(t)
+	idle, slow := w.dial(), w.dial()
+	w.echo(idle, 1)
+	w.echo(slow, 1)
+	w.p.Set(Fault{Latency: time.Hour})
+	if _, err := slow.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.p.Strand(); n != 2 {
+		t.Errorf("%d connections were stranded", n)
+	}
+	w.p.Set(Fault{})
+	w.echo(w.dial(), 1000)
+	for _, c := range []net.Conn{idle, slow} {
+		if _, err := c.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("from a stranded connection came %d bytes, %v", n, err)
+		}
+	}
+	if n := w.p.Strand(); n != 1 {
+		t.Errorf("%d connections were stranded the second time", n)
+	}
+}
+
 func TestFaultsThatCannotBe(t *testing.T) {
 	for _, f := range []Fault{{Latency: -1}, {Bandwidth: -1}, {Resets: -0.1}, {Resets: 1.1}} {
 		if f.check() == nil {

@@ -24,6 +24,7 @@ type pair struct {
 	p              *Proxy
 	client, server *net.TCPConn
 	over           chan struct{} // closed by reset, which is the end of both
+	stranded       chan struct{} // closed by Strand
 }
 
 // carry passes both directions on until both have ended.
@@ -125,19 +126,34 @@ func (c *pair) travel(some piece, l *link, s state) (through, changed bool) {
 			due = at
 		}
 		wait := time.Until(due)
-		if wait <= 0 {
+		if wait <= 0 && !c.isStranded() {
 			return true, false
 		}
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		arrival = timer.C
 	}
+	if c.isStranded() {
+		<-c.over
+		return false, false
+	}
 	select {
 	case <-arrival:
 		return true, false
+	case <-c.stranded:
+		return false, true
 	case <-s.changed:
 		return false, true
 	case <-c.over:
 		return false, false
+	}
+}
+
+func (c *pair) isStranded() bool {
+	select {
+	case <-c.stranded:
+		return true
+	default:
+		return false
 	}
 }
