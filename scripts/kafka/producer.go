@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,6 +26,9 @@ type ProducerOptions struct {
 	Rate float64
 	// OnAck is called for every acknowledged record, in offset order within a partition, from one goroutine.
 	OnAck func(Acked)
+	// MaxBatch is the size of the largest batch, bytes before compression, and of the largest record; 0 means 64 MiB,
+	// which is more than brokers take: they are to refuse, not the client.
+	MaxBatch int
 	// Discard leaves acknowledged records to OnAck alone; Acked is then empty.
 	Discard bool
 }
@@ -61,7 +65,7 @@ func (c *Cluster) NewProducer(o ProducerOptions) (*Producer, error) {
 	// An idempotent batch is given up when its leader cannot be looked up: the look-up must be as patient as the batch.
 	config.Metadata.Retry.Max = 1000
 	config.Metadata.Retry.Backoff = 100 * time.Millisecond
-	config.Producer.MaxMessageBytes = 64 << 20 // the broker is to refuse, not the client
+	config.Producer.MaxMessageBytes = cmp.Or(o.MaxBatch, 64<<20)
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Return.Successes = true
 	config.Producer.Return.Errors = true
