@@ -19,6 +19,7 @@ type pauses struct {
 	most     time.Duration
 	since    time.Time // of the measurement; zero: it never began
 	first    time.Time // what came first since then; zero: nothing
+	ignored  map[ledger.TopicPartition]bool
 }
 
 // flow is one partition as one watcher sees it.
@@ -30,6 +31,9 @@ type flow struct {
 func (p *pauses) note(f flow, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ignored[f.tp] {
+		return
+	}
 	if p.last == nil {
 		p.last = map[flow]time.Time{}
 	}
@@ -79,4 +83,14 @@ func (p *pauses) begun() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.first
+}
+
+// ignore leaves partitions out that are quiet by themselves.
+func (p *pauses) ignore(all ...ledger.TopicPartition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ignored = map[ledger.TopicPartition]bool{}
+	for _, tp := range all {
+		p.ignored[tp] = true
+	}
 }

@@ -84,6 +84,21 @@ func (w *seen) all() []int64 {
 	return slices.Clone(w.n)
 }
 
+// inLog reads from Kafka which records a partition has, by their counters.
+func (s *scene) inLog(topic string, partition int32) (n []int64) {
+	s.t.Helper()
+	lines, err := kafka.KcatConsume(s.ctx, s.c.Addrs()[0], topic, partition, 0, `%s\n`)
+	s.must(err)
+	for _, l := range lines {
+		_, _, c, ok := ledger.IdentifyValue([]byte(l))
+		if !ok {
+			s.t.Fatalf("the log has %q", l)
+		}
+		n = append(n, c)
+	}
+	return n
+}
+
 // compacted: of a compacted log what survived is delivered once and in order,
 // under a replay too, and positions pass what is gone.
 func (s *scene) compacted() {
@@ -113,18 +128,7 @@ func (s *scene) compacted() {
 	under := s.watch(one, ledger.Config{LastEventID: id(0), ReceiveBuffer: smallWindow, StartPaused: true})
 	eventually(t, settleTime, func() bool { return one.metric(`ringcast_clients{state="replay"}`) == 1 }, func() string { return "no replay begins" })
 
-	log := func() (n []int64) {
-		lines, err := kafka.KcatConsume(s.ctx, s.c.Addrs()[0], topic, 0, 0, `%s\n`)
-		s.must(err)
-		for _, l := range lines {
-			_, _, c, ok := ledger.IdentifyValue([]byte(l))
-			if !ok {
-				t.Fatalf("the log has %q", l)
-			}
-			n = append(n, c)
-		}
-		return n
-	}
+	log := func() []int64 { return s.inLog(topic, 0) }
 	gone := func(n []int64) bool { return len(n) == 0 || n[0] >= before-2*keys }
 	deadline := time.Now().Add(settleTime)
 	for !gone(log()) {

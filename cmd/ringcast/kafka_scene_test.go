@@ -20,16 +20,21 @@ const (
 	sceneTime  = 3 * time.Minute
 	settleTime = 40 * time.Second // a kill and restart takes 15 s on busy cores
 	recordSize = 400              // bytes
-	hopBytes   = 60_000           // about 80 events: a hopper keeps up with any load here
+	batchSize  = 500_000          // bytes: Kafka takes a megabyte
+	hopRecords = 150              // that a hopper gets at most before it is cut: it keeps up with any load here
 )
 
 // scene is one test against a real Kafka: the book of what was acknowledged,
 // and the clients that must have all of it in the end.
 type scene struct {
-	t    *testing.T
-	c    *kafka.Cluster
-	ctx  context.Context
-	book *ledger.Book
+	t       *testing.T
+	c       *kafka.Cluster
+	ctx     context.Context
+	book    *ledger.Book
+	brokers []string // where instances find Kafka
+	size    int      // of a record, bytes
+	keys    int64    // that the records of a partition take in turn; 0: they have none
+	more    string   // configuration of instances, behind all else
 
 	stopClients context.CancelFunc
 	following   context.Context
@@ -67,7 +72,10 @@ func newScene(t *testing.T, c *kafka.Cluster) *scene {
 // newSceneFor is newScene with as much time as it takes at most.
 func newSceneFor(t *testing.T, c *kafka.Cluster, long time.Duration) *scene {
 	t.Helper()
-	s := &scene{t: t, c: c, book: ledger.NewBook(nil), next: map[ledger.TopicPartition]int64{}}
+	s := &scene{t: t, c: c, book: ledger.NewBook(nil), size: recordSize, next: map[ledger.TopicPartition]int64{}}
+	if c != nil {
+		s.brokers = c.Addrs()
+	}
 	var cancel context.CancelFunc
 	s.ctx, cancel = context.WithTimeout(t.Context(), long)
 	s.following, s.stopClients = context.WithCancel(s.ctx)
@@ -102,11 +110,12 @@ func (s *scene) serve(ring int, streams ...string) *instance {
 func (s *scene) serveWith(ring int, server string, streams ...string) *instance {
 	s.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [\"%s\"]\n", server, strings.Join(s.c.Addrs(), `", "`))
+	fmt.Fprintf(&b, "[server]\ndrain_timeout = \"1s\"\nretry = \"50ms\"\n%s\n[kafka]\nbrokers = [\"%s\"]\n", server, strings.Join(s.brokers, `", "`))
 	fmt.Fprintf(&b, "[ring]\nevents = %d\nbytes = \"64MiB\"\n", ring)
 	for i, topics := range streams {
 		fmt.Fprintf(&b, "[streams.s%d]\ntopics = [\"%s\"]\n", i, strings.ReplaceAll(topics, "+", `", "`))
 	}
+	b.WriteString(s.more)
 	return startConfig(s.t, b.String())
 }
 
@@ -165,7 +174,7 @@ func (s *scene) hopper(seed uint64, in ...*instance) *ledger.Client {
 	r := rand.New(rand.NewPCG(seed, seed))
 	c := s.client(ledger.Config{URLs: urls}, func(ctx context.Context, c *ledger.Client) {
 		for ctx.Err() == nil {
-			c.Visit(ctx, ledger.Visit{URL: urls[r.IntN(len(urls))], CutAfter: 1 + r.Int64N(hopBytes), Reset: r.IntN(2) == 0})
+			c.Visit(ctx, ledger.Visit{URL: urls[r.IntN(len(urls))], CutAfter: 1 + r.Int64N(int64(hopRecords*s.size)), Reset: r.IntN(2) == 0})
 		}
 	})
 	s.connected(c)

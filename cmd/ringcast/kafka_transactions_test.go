@@ -70,6 +70,18 @@ type openTransaction struct {
 // begin writes n records to each partition and leaves the transaction open.
 func (s *scene) begin(topic string, partitions int32, n int) *openTransaction {
 	s.t.Helper()
+	tx := s.beginEmpty()
+	for range n {
+		for p := range partitions {
+			tx.write(topic, p)
+		}
+	}
+	return tx
+}
+
+// beginEmpty begins a transaction. It fences the one before, if that is open.
+func (s *scene) beginEmpty() *openTransaction {
+	s.t.Helper()
 	config := sarama.NewConfig()
 	config.Version = sarama.V2_8_0_0
 	config.Producer.Idempotent = true
@@ -81,17 +93,17 @@ func (s *scene) begin(topic string, partitions int32, n int) *openTransaction {
 	config.Net.MaxOpenRequests = 1
 	producer, err := sarama.NewSyncProducer(s.c.Addrs(), config)
 	s.must(err)
-	tx := &openTransaction{s: s, producer: producer}
 	s.must(producer.BeginTxn())
-	for range n {
-		for p := range partitions {
-			value := s.value(topic, p)
-			_, offset, err := producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Partition: p, Value: sarama.ByteEncoder(value)})
-			s.must(err)
-			tx.records = append(tx.records, ledger.Record{Topic: topic, Partition: p, Offset: offset, Value: value})
-		}
-	}
-	return tx
+	return &openTransaction{s: s, producer: producer}
+}
+
+// write adds a record.
+func (tx *openTransaction) write(topic string, partition int32) {
+	tx.s.t.Helper()
+	value := tx.s.value(topic, partition)
+	_, offset, err := tx.producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Partition: partition, Value: sarama.ByteEncoder(value)})
+	tx.s.must(err)
+	tx.records = append(tx.records, ledger.Record{Topic: topic, Partition: partition, Offset: offset, Value: value})
 }
 
 func (tx *openTransaction) commit() {
@@ -105,9 +117,15 @@ func (tx *openTransaction) commit() {
 
 func (tx *openTransaction) abort() {
 	tx.s.t.Helper()
+	tx.skip()
+	tx.s.must(tx.producer.AbortTxn())
+	tx.s.must(tx.producer.Close())
+}
+
+// skip books that the records must not become events.
+func (tx *openTransaction) skip() {
+	tx.s.t.Helper()
 	for _, r := range tx.records {
 		tx.s.must(tx.s.book.AddSkipped(r.Topic, r.Partition, r.Offset))
 	}
-	tx.s.must(tx.producer.AbortTxn())
-	tx.s.must(tx.producer.Close())
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -31,7 +32,7 @@ func (s *scene) shortWriter(rate float64) *writer {
 	s.t.Helper()
 	w := &writer{s: s}
 	var err error
-	w.p, err = s.c.NewProducer(kafka.ProducerOptions{Rate: rate, Discard: true, OnAck: func(a kafka.Acked) {
+	w.p, err = s.c.NewProducer(kafka.ProducerOptions{Rate: rate, MaxBatch: max(batchSize, 2*s.size), Discard: true, OnAck: func(a kafka.Acked) {
 		f, now := flow{tp: ledger.TopicPartition{Topic: a.Topic, Partition: a.Partition}}, time.Now()
 		w.acks.note(f, now)
 		s.acked.note(f, now)
@@ -45,12 +46,17 @@ func (s *scene) shortWriter(rate float64) *writer {
 
 // value makes the next record of a partition.
 func (s *scene) value(topic string, partition int32) []byte {
+	return s.valueOf(topic, partition, s.size)
+}
+
+// valueOf is value with a size of its own.
+func (s *scene) valueOf(topic string, partition int32, size int) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tp := ledger.TopicPartition{Topic: topic, Partition: partition}
 	n := s.next[tp]
 	s.next[tp]++
-	return ledger.Value(topic, partition, n, recordSize)
+	return ledger.Value(topic, partition, n, size)
 }
 
 // count is how many records were made for a partition.
@@ -64,12 +70,20 @@ func (s *scene) count(topic string, partition int32) int64 {
 func (w *writer) send(topic string, partitions int32, n int) error {
 	for range n {
 		for p := range partitions {
-			if err := w.p.Send(w.s.ctx, topic, p, nil, w.s.value(topic, p)); err != nil {
+			if err := w.p.Send(w.s.ctx, topic, p, w.key(topic, p), w.s.value(topic, p)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// key is that of the next record of a partition.
+func (w *writer) key(topic string, partition int32) []byte {
+	if w.s.keys == 0 {
+		return nil
+	}
+	return fmt.Append(nil, "key", w.s.count(topic, partition)%w.s.keys)
 }
 
 // write sends n records to each partition and waits until they are acknowledged.

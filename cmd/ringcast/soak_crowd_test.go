@@ -61,7 +61,7 @@ func (s *soak) gather() {
 // hops is cut after any byte and goes on elsewhere.
 func (s *soak) hops(ctx context.Context, c *ledger.Client, rng *rand.Rand) {
 	for ctx.Err() == nil && !s.last.Load() {
-		c.Visit(ctx, ledger.Visit{CutAfter: 1 + rng.Int64N(hopBytes), Reset: rng.IntN(2) == 0})
+		c.Visit(ctx, ledger.Visit{CutAfter: 1 + rng.Int64N(hopRecords*recordSize), Reset: rng.IntN(2) == 0})
 		pause(ctx, 20*time.Millisecond) // where nobody answers
 	}
 	c.Follow(ctx)
@@ -70,7 +70,7 @@ func (s *soak) hops(ctx context.Context, c *ledger.Client, rng *rand.Rand) {
 // staysAway is a hopper that is away until a small ring is of others.
 func (s *soak) staysAway(ctx context.Context, c *ledger.Client, rng *rand.Rand) {
 	for ctx.Err() == nil && !s.last.Load() {
-		c.Visit(ctx, ledger.Visit{CutAfter: 1 + rng.Int64N(4*hopBytes), Reset: rng.IntN(2) == 0})
+		c.Visit(ctx, ledger.Visit{CutAfter: 1 + rng.Int64N(4*hopRecords*recordSize), Reset: rng.IntN(2) == 0})
 		pause(ctx, drawTime(rng, 0, 10*time.Second))
 	}
 	c.Follow(ctx)
