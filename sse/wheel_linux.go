@@ -67,8 +67,9 @@ func (sh *shard) sweep() {
 				sh.due(e.client, next)
 			}
 		}
-		// The bucket's memory serves the next lap, unless it was a herd's.
-		if cap(list) <= 4096 && *b == nil {
+		// The bucket's memory serves the next lap, unless it was a herd's, or far
+		// more was needed in laps before.
+		if cap(list) <= min(4096, 4*max(len(list), 16)) && *b == nil {
 			*b = list[:0]
 		}
 	}
