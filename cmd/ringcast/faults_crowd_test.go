@@ -19,7 +19,7 @@ func TestFaultsCrowd(t *testing.T) { crowds(t, 2, 50_000) }
 func TestLongFaultsCrowd(t *testing.T) { crowds(t, 10, 1_000_000) }
 
 func crowds(t *testing.T, storms, connects int) {
-	s := newThrong(t, throngOptions{crowd: 1, lasts: time.Hour})
+	s := newThrong(t, throngOptions{server: `heartbeat = "2s"`, crowd: 1, lasts: time.Hour})
 	empty := s.footprint()
 	f := s.fleet()
 	s.fault(fault{name: "10,000 clients connect (kfake)", says: "others: none"}, func(row *fault) {
@@ -45,7 +45,7 @@ func crowds(t *testing.T, storms, connects int) {
 	})
 	f.do(generator.Command{Do: "disconnect"})
 	s.gone(0)
-	stormed := s.footprint()
+	stormed := s.flat("storms", first)
 
 	f = s.fleet("-keep")
 	f.connect(1000)
@@ -55,10 +55,8 @@ func crowds(t *testing.T, storms, connects int) {
 	})
 	f.do(generator.Command{Do: "disconnect"})
 	s.gone(0)
-	churned := s.footprint()
+	churned := s.flat("connections", first)
 	row.note = fmt.Sprintf("before anybody: %v; after the first crowd: %v; after %d storms: %v; after %d connections: %v", empty, first, storms, stormed, connects, churned)
-	s.flat("storms", first, stormed)
-	s.flat("connections", first, churned)
 	s.end()
 }
 

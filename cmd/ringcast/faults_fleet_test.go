@@ -119,14 +119,16 @@ const (
 	flatBytes = 4 << 20
 )
 
-// flat demands that as much is held as before.
-func (s *throng) flat(what string, before, after footprint) {
+// flat waits until as much is held as before, and returns it.
+func (s *throng) flat(what string, before footprint) (after footprint) {
 	s.t.Helper()
+	room := uint64(float64(before.resident)*flatShare) + flatBytes
+	eventually(s.t, settleTime, func() bool {
+		after = s.footprint()
+		return after.resident <= before.resident+room && after.goroutines <= before.goroutines+16 && after.files <= before.files+8
+	}, func() string {
+		return fmt.Sprintf("%s: before %v; after %v, %d bytes are noise", what, before, after, room)
+	})
 	s.t.Logf("%s: before %v; after %v", what, before, after)
-	if room := uint64(float64(before.resident)*flatShare) + flatBytes; after.resident > before.resident+room {
-		s.t.Errorf("%s: resident memory was %d, is %d, and %d are noise", what, before.resident, after.resident, room)
-	}
-	if after.goroutines > before.goroutines+16 || after.files > before.files+8 {
-		s.t.Errorf("%s: before %v; after %v", what, before, after)
-	}
+	return after
 }
