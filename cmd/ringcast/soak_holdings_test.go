@@ -32,16 +32,17 @@ type holding struct {
 	goroutines float64
 	files      float64
 	threads    float64
+	sockets    float64 // of clients
 }
 
 func (h holding) String() string {
-	return fmt.Sprintf("%.1f MiB resident, %.1f MiB of heap, %.0f goroutines, %.0f descriptors, %.0f threads",
-		h.resident/(1<<20), h.heap/(1<<20), h.goroutines, h.files, h.threads)
+	return fmt.Sprintf("%.1f MiB resident, %.1f MiB of heap, %.0f goroutines, %.0f descriptors, %.0f threads, %.0f sockets of clients",
+		h.resident/(1<<20), h.heap/(1<<20), h.goroutines, h.files, h.threads, h.sockets)
 }
 
 // within says whether h is not beyond before by more than is noise.
 func (h holding) within(before holding, memory bool) bool {
-	return h.goroutines <= before.goroutines+soakGoroutines && h.files <= before.files+soakFiles &&
+	return h.sockets <= before.sockets && h.goroutines <= before.goroutines+soakGoroutines && h.files <= before.files+soakFiles &&
 		(!memory || h.resident <= before.resident*(1+soakMemoryShare)+soakMemoryBytes)
 }
 
@@ -84,7 +85,7 @@ func (w *holdings) look() {
 }
 
 // patientHTTP is a client for processes that may be frozen.
-var patientHTTP = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var patientHTTP = http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // holding collects the garbage of a process and reads what it holds.
 func (in *instance) holding() (h holding, err error) {
@@ -112,6 +113,8 @@ func (in *instance) holding() (h holding, err error) {
 			h.goroutines = n
 		case "go_memstats_heap_inuse_bytes":
 			h.heap = n
+		case "ringcast_sockets":
+			h.sockets = n
 		}
 	}
 	pid := in.cmd.Process.Pid
@@ -134,16 +137,20 @@ func (in *instance) holding() (h holding, err error) {
 // quiet waits until nobody is connected and what the instance holds is as good
 // as settled: within what before allows, or, without such, five times the same.
 func (in *instance) quiet(before *holding, memory bool) (h holding, err error) {
-	deadline := time.Now().Add(settleTime * 2)
-	for same := 0; same < 5; {
+	deadline, tick := time.Now().Add(settleTime*2), time.NewTicker(500*time.Millisecond)
+	defer tick.Stop()
+	for same := 0; same < 5; <-tick.C {
 		if time.Now().After(deadline) {
+			if h.at.IsZero() {
+				return h, fmt.Errorf("instance %s does not say what it holds", in.addr)
+			}
 			return h, nil
 		}
 		now, err := in.holding()
-		if err != nil {
-			return now, err
+		if err != nil { // too slow on a busy machine
+			continue
 		}
-		if in.sum("ringcast_connections{") == 0 && in.metric("ringcast_sockets") == 0 {
+		if in.sum("ringcast_connections{") == 0 && now.sockets == 0 {
 			if before != nil && now.within(*before, memory) {
 				return now, nil
 			}
@@ -154,7 +161,6 @@ func (in *instance) quiet(before *holding, memory bool) (h holding, err error) {
 			}
 		}
 		h = now
-		<-time.After(500 * time.Millisecond) // the pace of the samples
 	}
 	return h, nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"github.com/ringcast/ringcast/bench/ledger"
 	"github.com/ringcast/ringcast/scripts/kafka"
 )
@@ -62,8 +64,10 @@ func TestSoak(t *testing.T) {
 		seed = n
 	}
 	t.Logf("SEED=%d FOR=%v", seed, long)
-	// With the default session timeout: a busy machine must not take nodes away.
-	c := kafka.ForTest(t, kafka.Options{Nodes: 3, Properties: map[string]string{"broker.session.timeout.ms": "9000"}})
+	// Patient, and with Kafka's own session timeout: a busy machine is no fault.
+	c := kafka.ForTest(t, kafka.Options{Nodes: 3, Properties: map[string]string{"broker.session.timeout.ms": "9000"}, Client: func(c *sarama.Config) {
+		c.Net.ReadTimeout, c.Admin.Timeout = 30*time.Second, 25*time.Second
+	}})
 	s := &soak{scene: newSceneFor(t, c, long+10*time.Minute), seed: seed, elder: elder(seed), fate: newFate(t), broken: map[part]int{}}
 	s.begin()
 	before := s.rest(nil)
