@@ -113,7 +113,7 @@ func (p *Proxy) Open() int {
 // Close resets every connection, and waits until all goroutines have ended.
 func (p *Proxy) Close() {
 	p.cancel()
-	p.listener.Close()
+	_ = p.listener.Close()
 	p.Cut()
 	p.running.Wait()
 }
@@ -178,7 +178,7 @@ func (p *Proxy) reset(c *pair) {
 	close(c.over)
 	for _, conn := range []*net.TCPConn{c.client, c.server} {
 		_ = conn.SetLinger(0)
-		conn.Close()
+		_ = conn.Close()
 	}
 }
 

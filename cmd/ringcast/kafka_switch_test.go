@@ -102,3 +102,19 @@ func TestKafkaSwitched(t *testing.T) {
 	}
 	t.Logf("%d clients, %v records, %d repeats", len(s.clients), m.end(), repeats)
 }
+
+// longest is the longest pause between two events since the last call.
+func (t *tally) longest() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.pause
+	t.pause = 0
+	return p
+}
+
+// alone says that the cluster that is not being read is no longer written to.
+func (m *mirror) alone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.one = true
+}

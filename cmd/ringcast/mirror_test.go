@@ -99,15 +99,6 @@ func (t *tally) faults() []string {
 	return t.wrong[:min(len(t.wrong), 5)]
 }
 
-// longest is the longest pause between two events since the last call.
-func (t *tally) longest() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := t.pause
-	t.pause = 0
-	return p
-}
-
 // mirror writes the same records to two clusters, at other offsets. What is not
 // being read has each record first, as a mirror has that is not behind.
 type mirror struct {
@@ -159,13 +150,6 @@ func (m *mirror) write(n, size int) {
 	for tp := range m.next {
 		m.next[tp] += int64(n)
 	}
-}
-
-// alone says that the cluster that is not being read is no longer written to.
-func (m *mirror) alone() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.one = true
 }
 
 // end is what has been written.
