@@ -82,6 +82,10 @@ type StreamConfig struct {
 	WarmUp   time.Duration // and at most so long ago; 0: from the end
 	Encoder  Encoder
 	Ring     *ringbuf.Ring // empty, and this stream's own
+
+	// Timed says that ids are times alone, so that one with the time of a record
+	// means that this record was delivered.
+	Timed bool
 }
 
 // times are the intervals of what is asked again and again.

@@ -166,6 +166,7 @@ func (c *carry) publishLocked() {
 	}
 	// Not above a position of the old cluster: Live loads them behind that.
 	s.targets.Store(&[]int64{})
+	s.carried.Store(true)
 	s.ring.PublishMoves(c.moves, s.cfg.Encoder.Gap(c.notices...))
 	s.targets.Store(&c.targets)
 	s.m.epochs.Inc()
@@ -189,6 +190,9 @@ func (c *carry) topicLocked(t *topic) {
 		was := c.was.Pos[part]
 		// The time stays in any case: it is needed on the way back.
 		m := ringbuf.Move{Part: part, Epoch: t.epoch, At: ringbuf.Pos{Time: was.Time}, LowTime: ringbuf.NoTime}
+		if s.cfg.Timed && was.Time > 0 {
+			m.At.Time-- // the records of that time were not delivered here
+		}
 		n := ringbuf.Notice{Topic: t.name, Partition: int32(p), Asked: was.Next, Reason: otherCluster.String()}
 		switch {
 		case p < t.count:

@@ -229,8 +229,9 @@ func (s *Stream) setTargetLocked(part int, target int64) {
 }
 
 // Warm reports whether the ring has been filled up to what was newest when the
-// stream started.
-func (s *Stream) Warm() bool { return s.warm.Load() }
+// stream started, or when it moved to another cluster: until then a connection
+// without a position starts at Live, and Kafka knows more of times than the ring.
+func (s *Stream) Warm() bool { return s.warm.Load() && !s.carried.Load() }
 
 // Live is where a connection without a position begins while the stream is not
 // warm: at what was newest when the stream started, or at the position where
@@ -242,8 +243,12 @@ func (s *Stream) Live() (v ringbuf.Vector, ok bool) {
 	}
 	v = e.Vector()
 	// The targets come last: those of an old epoch are lowered before a new
-	// one is published.
-	for part, target := range *s.targets.Load() {
+	// one is published. They are raised behind that.
+	targets := *s.targets.Load()
+	if now := s.ring.Newest().Keys(); len(v.Keys) > 0 && &now[0] != &v.Keys[0] {
+		return s.Live()
+	}
+	for part, target := range targets {
 		if part < len(v.Pos) && v.Pos[part].Next < target {
 			v.Pos[part] = ringbuf.Pos{Next: target, Time: ringbuf.NoTime}
 		}
@@ -254,7 +259,7 @@ func (s *Stream) Live() (v ringbuf.Vector, ok bool) {
 // noteWarm makes the stream warm once every existing partition has reached its
 // target.
 func (s *Stream) noteWarm() {
-	if s.warm.Load() {
+	if s.Warm() {
 		return
 	}
 	s.mu.Lock()
@@ -262,6 +267,9 @@ func (s *Stream) noteWarm() {
 	targets := *s.targets.Load()
 	for _, p := range s.placesLocked() {
 		warm = warm && (p.part >= len(targets) || p.next >= targets[p.part])
+	}
+	if warm {
+		s.carried.Store(false)
 	}
 	s.mu.Unlock()
 	if warm && !s.warm.Swap(true) {

@@ -33,6 +33,7 @@ type Stream struct {
 	done chan struct{}      // closed when run has returned; guarded by Broker.mu
 
 	warm     atomic.Bool             // stays true
+	carried  atomic.Bool             // has not come to the targets since it moved to another cluster
 	targets  atomic.Pointer[[]int64] // newest when the start was set, by ring index; replaced under mu
 	stalled  atomic.Int32            // a stallReason
 	catching atomic.Bool             // catchUp is running

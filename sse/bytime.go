@@ -101,7 +101,7 @@ func (c *completion) askTime(i int, ms int64, delivered bool, e *ringbuf.Entry) 
 		}
 	}
 	offset, found, err := c.view.at(c.ctx, k, ms)
-	if err != nil && c.view.gone(c.ctx, k.Topic) {
+	if err != nil && c.view.noSuch(c.ctx, k) {
 		found, err = false, nil
 	}
 	switch {

@@ -330,7 +330,7 @@ func (c *completion) placeEarliest(i int) error {
 		switch earliest, err := c.view.earliest(c.ctx, k); {
 		case err == nil:
 			first = min(first, earliest)
-		case !c.view.gone(c.ctx, k.Topic):
+		case !c.view.noSuch(c.ctx, k):
 			return errNeedsKafka
 		}
 	}
@@ -343,6 +343,12 @@ func (c *completion) placeEarliest(i int) error {
 func (v *view) gone(ctx context.Context, topic string) bool {
 	_, exists, err := v.Source.LookUp(ctx, topic)
 	return err == nil && !exists
+}
+
+// noSuch is gone for a partition: its topic may have fewer now.
+func (v *view) noSuch(ctx context.Context, k ringbuf.Key) bool {
+	n, exists, err := v.Source.LookUp(ctx, k.Topic)
+	return err == nil && (!exists || int(k.Partition) >= n)
 }
 
 // notice adds a gap notice for partition i, whose new position is set.

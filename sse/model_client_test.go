@@ -43,10 +43,13 @@ type modelVisit struct {
 	parts     map[string]int // partitions that they had then
 	kafkaGens map[string]int
 	gaps      int
-	gone      bool // for good; guarded by the world's mu
-	held      bool // the ring held all that it asked for
-	answered  bool // the request was
-	noted     bool // the world knows
+	switched  bool              // to another cluster while it was connected
+	times     []int64           // of the ring then
+	unsure    map[modelKey]bool // where the notices tell what is owed since
+	gone      bool              // for good; guarded by the world's mu
+	held      bool              // the ring held all that it asked for
+	answered  bool              // the request was
+	noted     bool              // the world knows
 	refused   *refusal
 	start     start
 	conn      *modelConn

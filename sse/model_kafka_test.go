@@ -151,7 +151,7 @@ func (h modelHistory) Earliest(_ context.Context, _ string, k ringbuf.Key) (int6
 
 func (h modelHistory) Open(ranges []Range) (HistoryReader, error) {
 	h.in.world.meet()
-	r := &modelReader{h: h, ranges: slices.Clone(ranges)}
+	r := &modelReader{h: h, kafka: h.in.kafka, ranges: slices.Clone(ranges)}
 	for _, g := range ranges {
 		seen := h.in.topic(g.Key.Topic)
 		if seen == nil || h.in.kafka.epoch(seen.name, seen.gen) != g.Key.Epoch {
@@ -165,6 +165,7 @@ func (h modelHistory) Open(ranges []Range) (HistoryReader, error) {
 // modelReader hands out a few items at a time, the oldest first.
 type modelReader struct {
 	h      modelHistory
+	kafka  *modelKafka
 	ranges []Range // From moves
 	gens   []int
 	items  []HistoryItem
@@ -179,6 +180,9 @@ func (r *modelReader) Next(ctx context.Context) (int, error) {
 	x, ok := in.world.pass(name)
 	if ctx.Err() != nil || !ok {
 		return 0, errModelAway
+	}
+	if in.kafka != r.kafka {
+		return 0, errors.New("another cluster")
 	}
 	r.items = r.items[:0]
 	for n := 1 + int(x%4); len(r.items) < n && !in.away; {

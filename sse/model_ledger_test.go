@@ -185,6 +185,21 @@ func (v *modelVisit) gap(n ringbuf.Notice) {
 	}
 	k := in.key(s, int(n.Partition))
 	l := w.logOf(k)
+	if v.switched && n.Reason != gapOtherCluster && n.Reason != gapMissed {
+		// Of which of the two clusters?
+		for _, c := range w.clusters {
+			for gen := range c.topics[n.Topic].gen + 1 {
+				k := modelKey{c.tag, n.Topic, gen, n.Partition}
+				v.page.vague[k] = append(v.page.vague[k], [2]int64{n.Asked, max(n.Given, n.Asked)})
+			}
+		}
+		v.page.told[k] = append(v.page.told[k], [2]int64{n.Asked, n.Given})
+		if n.Reason == gapRecreated || n.Reason == gapTruncated || n.Reason == gapGone {
+			delete(v.page.cursor, k)
+			v.page.next[k], v.page.low[k] = math.MaxInt64, 0
+		}
+		return
+	}
 	if n.Reason != gapRecreated && v.gens[s.name] > 0 && v.gens[s.name] != s.gen {
 		// Of the topic before, or of the one there is now: who can tell.
 		v.page.vague[k] = append(v.page.vague[k], [2]int64{n.Asked, n.Given})
@@ -237,11 +252,11 @@ func (v *modelVisit) gap(n ringbuf.Notice) {
 		v.page.next[k], v.page.low[k] = n.Given, n.Given
 		return
 	case gapOtherCluster, gapMissed:
-		if !w.twoClusters && !w.reconfigured || l != nil && n.Given > l.stable() {
+		if !w.twoClusters && !w.reconfigured || l != nil && n.Given > l.stable() && !v.switched {
 			v.fail("FALSE: %+v", n)
 		}
 		_, bounded := v.page.low[k]
-		if n.Given >= 0 && (n.Reason == gapMissed || !bounded) {
+		if n.Given >= 0 && (n.Reason == gapMissed || !bounded || v.unsure[k]) {
 			v.page.next[k], v.page.low[k] = n.Given, n.Given
 		}
 		return
@@ -259,6 +274,9 @@ func (v *modelVisit) gap(n ringbuf.Notice) {
 func (v *modelVisit) adopt(id string) {
 	c := v.client
 	c.lastID = id
+	if v.switched {
+		v.carried(v.times, true)
+	}
 	for k, vague := range v.page.vague {
 		for _, t := range vague {
 			if l := c.world.logOf(k); l != nil && t[1] > 0 && t[1] <= l.end() && l.records[t[1]-1].kind == largeRecord {
@@ -312,7 +330,10 @@ func (v *modelVisit) placed(k modelKey, id string) {
 		return
 	}
 	e := entryOf(&x, k.topic, k.part)
-	if l := c.world.logOf(k); e != nil && !e.HasOffset && !c.world.backwards && !c.world.recreation && l.shared(v.page.byTime[k]) && e.Timestamp-1 < v.page.byTime[k] {
+	if e != nil && !strings.HasPrefix(e.Epoch, k.cluster) {
+		return
+	}
+	if l := c.world.logOf(k); l != nil && e != nil && !e.HasOffset && !c.world.backwards && !c.world.recreation && l.shared(v.page.byTime[k]) && e.Timestamp-1 < v.page.byTime[k] {
 		// It went back to the first record of its millisecond, and has to see that again.
 		v.fail("BACK: %v at %d, was at %d", k, e.Timestamp-1, v.page.byTime[k])
 	}

@@ -41,6 +41,7 @@ func (w *modelWorld) connect(c *modelClient) {
 		v.asked = &id
 	}
 	v.mend()
+	v.unsure = map[modelKey]bool{}
 	v.page, v.gens, v.kafkaGens, v.parts = newModelPage(c.ledger), map[string]int{}, map[string]int{}, map[string]int{}
 	for _, s := range v.in.topics {
 		v.gens[s.name] = s.gen

@@ -36,6 +36,7 @@ type modelWorld struct {
 	retention    bool
 	twoClusters  bool
 	reconfigured bool // instances may start with other topics
+	switching    bool // instances may go from one cluster to the other
 	recreation   bool
 	recreated    bool // a topic was
 	steps        int
@@ -154,6 +155,7 @@ func newModelWorld(seed uint64, tell bool) *modelWorld {
 		w.retention = false
 	}
 	w.steps = 150 + w.rng.IntN(250)
+	w.switching = w.twoClusters && w.chance(60)
 	for i, tag := range []string{"cccccc", "dddddd"}[:1+b2i(w.twoClusters)] {
 		k := &modelKafka{tag: tag, topics: map[string]*modelTopic{}}
 		for _, name := range []string{"t", "u"} {
@@ -176,8 +178,8 @@ func newModelWorld(seed uint64, tell bool) *modelWorld {
 	for n := range 2 {
 		w.clients = append(w.clients, &modelClient{world: w, name: fmt.Sprintf("c%d", n), lines: w.chance(15)})
 	}
-	w.tracef("form %d, ring of %d, warm-up %d, send buffer %d, park %v, transactions %v, backwards %v, retention %v, two clusters %v, reconfigured %v, recreation %v, %d instances",
-		w.form, w.ringEvents, w.warmUp, w.sendBuffer, w.park, w.transactions, w.backwards, w.retention, w.twoClusters, w.reconfigured, w.recreation, len(w.instances))
+	w.tracef("form %d, ring of %d, warm-up %d, send buffer %d, park %v, transactions %v, backwards %v, retention %v, two clusters %v, switching %v, reconfigured %v, recreation %v, %d instances",
+		w.form, w.ringEvents, w.warmUp, w.sendBuffer, w.park, w.transactions, w.backwards, w.retention, w.twoClusters, w.switching, w.reconfigured, w.recreation, len(w.instances))
 	return w
 }
 
@@ -328,6 +330,8 @@ func (w *modelWorld) step() {
 		w.tracef("%s away %v", in.name, in.away)
 	case x < 590:
 		w.clock()
+	case x < 600:
+		w.switchCluster(in)
 	case x < 620:
 		w.cut(w.clients[w.rng.IntN(len(w.clients))])
 	default:

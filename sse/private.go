@@ -276,14 +276,14 @@ func (f *follower) comes(k ringbuf.Key, next int64) bool {
 	ctx, cancel := f.askContext()
 	defer cancel()
 	_, past, err := f.view.Source.PastEnd(ctx, k.Topic, k.Partition, next+1)
-	return !past && (err == nil || !f.view.gone(ctx, k.Topic))
+	return !past && (err == nil || !f.view.noSuch(ctx, k))
 }
 
-// deleted reports whether there is no such topic, by Kafka's word.
-func (f *follower) deleted(topic string) bool {
+// deleted reports whether there is no such partition, by Kafka's word.
+func (f *follower) deleted(k ringbuf.Key) bool {
 	ctx, cancel := f.askContext()
 	defer cancel()
-	return f.view.gone(ctx, topic)
+	return f.view.noSuch(ctx, k)
 }
 
 // askEnd asks the leaders of the partitions in which the client is ahead
@@ -308,7 +308,7 @@ func (f *follower) askEnd(c *catchUp) error {
 		if changed = !sameKeys(f.view.Ring.Newest().Keys(), c.w.Keys); changed {
 			break // this answer may be about another log
 		}
-		if err != nil && i < len(c.w.Pos) && f.deleted(k.Topic) {
+		if err != nil && i < len(c.w.Pos) && f.deleted(k) {
 			// Nothing comes any more that it could have been given already.
 			c.u.Pos[i].Next = c.w.Pos[i].Next
 			continue

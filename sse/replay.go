@@ -82,7 +82,7 @@ func (p *replay) passGone() error {
 	defer cancel()
 	err := errTrouble
 	for _, i := range p.parts {
-		if !p.f.view.gone(ctx, p.u.Keys[i].Topic) {
+		if !p.f.view.noSuch(ctx, p.u.Keys[i]) {
 			continue
 		}
 		floor, _ := p.f.view.Ring.First(i)

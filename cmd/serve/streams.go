@@ -38,7 +38,7 @@ func (s *stream) reading() broker.StreamConfig {
 	return broker.StreamConfig{
 		Name: s.Name, Topics: s.Topics, Format: format, Annotate: record.Annotate(s.Annotate),
 		MaxEvent: s.MaxEvent, Events: s.Events, WarmUp: s.WarmUp,
-		Encoder: frame.NewEncoder(position.Form(s.ID), frame.Format(format)), Ring: s.ring,
+		Encoder: frame.NewEncoder(position.Form(s.ID), frame.Format(format)), Ring: s.ring, Timed: s.ID == conf.IDTimestamp,
 	}
 }
 
