@@ -44,6 +44,8 @@ func (v *modelVisit) expect(again bool) {
 			switch {
 			case !v.asked.Ours():
 				v.expectForeign(k, part, e, again)
+			case e != nil && here(e) && nameless(e.Epoch) && e.HasOffset && e.Offset == 0 && s.gen > 0:
+				v.page.low[k] = 0 // the first record of whichever life
 			case e != nil && !here(e) && e.HasTime:
 				v.expectTime(k, part, e.Timestamp-1, again)
 			case e != nil && !here(e):
