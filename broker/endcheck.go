@@ -15,6 +15,7 @@ const (
 	checkEvery   = 2 * time.Second
 	checkTimeout = 10 * time.Second
 	checkFetches = 16 // batches without records are followed so far in one check
+	checkPlaces  = 64 // partitions are looked at in one check; the others have their turn in the next ones
 )
 
 // stallReason is why a stream does not follow its partitions.
@@ -39,12 +40,14 @@ type endWatch struct {
 	led      time.Time      // when no partition was offline
 	since    map[int]waited // by ring index
 	rebuilt  int            // times in a row
+	turn     int            // of the places, where the next check begins to look
 }
 
 // waited is a position and since when it has not moved although the end is ahead.
 type waited struct {
-	next  int64
-	since time.Time
+	next   int64
+	since  time.Time
+	record time.Time // when one was seen there, zero: never
 }
 
 func (s *Stream) watchEnd(ctx context.Context) {
@@ -177,25 +180,41 @@ func (w *endWatch) ends(ctx context.Context, places []place) (map[raw.TP]int64, 
 }
 
 // follow looks at the partitions whose end is ahead of a position that has not
-// moved since the last check.
+// moved since the last check. Each costs a fetch, mostly once for a position: a stream of
+// hundreds of partitions that is behind shall not be held up by being watched.
 func (w *endWatch) follow(ctx context.Context, gen uint64, places []place, ends map[raw.TP]int64) (oldest time.Time, reason stallReason) {
 	now := time.Now()
-	moved := false
+	moved, looked := false, 0
 	waiting := map[int]waited{}
-	for _, p := range places {
+	first := w.turn % max(1, len(places))
+	for i := range places {
+		at := (first + i) % len(places)
+		p := places[at]
 		end, ok := ends[p.tp]
 		before, known := w.since[p.part]
 		moved = moved || known && before.next != p.next
 		if !ok || p.next >= end {
 			continue
 		}
-		waiting[p.part] = waited{p.next, now}
 		if !known || before.next != p.next {
+			waiting[p.part] = waited{next: p.next, since: now}
 			continue
 		}
-		if w.passEmpty(ctx, gen, p, end) {
-			delete(waiting, p.part)
-			continue
+		// What was seen holds for a while: the log may be another one by then.
+		if now.Sub(before.record) >= w.s.b.cfg.StallAfter/2 {
+			if looked == checkPlaces || ctx.Err() != nil {
+				waiting[p.part] = before
+				continue
+			}
+			looked++
+			w.turn = at + 1
+			passed, record := w.passEmpty(ctx, gen, p, end)
+			if passed {
+				continue
+			}
+			if record {
+				before.record = now
+			}
 		}
 		waiting[p.part] = before
 		if reason == notStalled || before.since.Before(oldest) {
@@ -206,7 +225,8 @@ func (w *endWatch) follow(ctx context.Context, gen uint64, places []place, ends 
 	if moved && w.s.catching.Load() {
 		// Partitions wait for each other then: one that moves is enough.
 		for part, x := range w.since {
-			w.since[part] = waited{x.next, now}
+			x.since = now
+			w.since[part] = x
 		}
 		return now, notStalled
 	}
@@ -214,8 +234,8 @@ func (w *endWatch) follow(ctx context.Context, gen uint64, places []place, ends 
 }
 
 // passEmpty moves a partition over what holds no record: control, aborted and
-// compacted batches. It reports false when a record waits, or nobody answers.
-func (w *endWatch) passEmpty(ctx context.Context, gen uint64, p place, end int64) bool {
+// compacted batches. Where it has not passed a record was seen, or nobody answers.
+func (w *endWatch) passEmpty(ctx context.Context, gen uint64, p place, end int64) (passed, record bool) {
 	s := w.s
 	next := p.next
 	for range checkFetches {
@@ -225,22 +245,25 @@ func (w *endWatch) passEmpty(ctx context.Context, gen uint64, p place, end int64
 		switch {
 		case isBatch(err):
 			s.interrupt(errBatch)
-			return false
+			return false, false
 		case err != nil:
 			s.failed("cannot look at the end of a partition", err)
 			if errors.Is(err, sarama.ErrOffsetOutOfRange) || errors.Is(err, raw.ErrUnknownTopic) {
 				s.b.meta.kick()
 			}
-			return false
-		case len(f.Records) > 0, f.Next <= next:
-			return false // no batch at all proves nothing: the next check asks again
+			return false, false
+		case len(f.Records) > 0:
+			// Only where the position is: what lies behind batches that were passed is asked for again.
+			return false, next == p.next
+		case f.Next <= next:
+			return false, false // no batch at all proves nothing: the next check asks again
 		}
 		if s.publish(gen, p.part, &batch{}, f.Next) != nil {
-			return true // a session began meanwhile: it will be looked at again
+			return true, false // a session began meanwhile: it will be looked at again
 		}
 		if next = f.Next; next >= end {
-			return true
+			return true, false
 		}
 	}
-	return true
+	return true, false
 }

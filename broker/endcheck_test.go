@@ -2,9 +2,12 @@ package broker
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/ringcast/ringcast/ringbuf"
@@ -85,6 +88,74 @@ func TestBehindIsStalled(t *testing.T) {
 	fault.Remove()
 	r.expect("a", 0, numbered(0, 6))
 	eventually(t, "the stream has recovered", func() bool { return !r.s.Status().Stalled })
+}
+
+// TestBehindIsLookedAtOnce: a stream of many partitions that is behind is not
+// watched with a fetch for each of them again and again.
+func TestBehindIsLookedAtOnce(t *testing.T) {
+	const partitions = checkPlaces + 10
+	k := newKafka(t, kfake.SeedTopics(partitions, "a"))
+	r := start(t, k, []string{"a"}, func(s *setup) { s.StallAfter = 2 * time.Minute }) // looks again after half of it
+	r.live()
+	var looks, checks atomic.Int64
+	consumers := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: "a", Count: -1, When: func(req kmsg.Request) bool {
+		return req.(*kmsg.FetchRequest).MaxWaitMillis > 0
+	}})
+	k.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if req.(*kmsg.FetchRequest).MaxWaitMillis == 0 {
+			looks.Add(1)
+		}
+		return nil, nil, false
+	})
+	k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		checks.Add(1)
+		return nil, nil, false
+	})
+	cl := k.client()
+	defer cl.Close()
+	k.write(cl, oneEach("a", partitions)...)
+	eventually(t, "all have been looked at", func() bool { return looks.Load() >= partitions })
+	n := checks.Load()
+	eventually(t, "five checks more", func() bool { return checks.Load() > n+5 })
+	if n := looks.Load(); n != partitions {
+		t.Errorf("%d looks at %d partitions", n, partitions)
+	}
+	consumers.Remove()
+	for p := range int32(partitions) {
+		r.expect("a", p, numbered(0, 1))
+	}
+	eventually(t, "there is no lag", func() bool { return r.counter(`kafka_lag_records{stream="s"}`) == 0 })
+}
+
+// TestManyTrailingMarkers: more of them than one check passes.
+func TestManyTrailingMarkers(t *testing.T) {
+	const partitions = checkPlaces + 10
+	k := newKafka(t, kfake.SeedTopics(partitions, "a"))
+	r := start(t, k, []string{"a"}, nil)
+	r.live()
+	cl := k.client(kgo.TransactionalID("many"))
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	k.write(cl, oneEach("a", partitions)...)
+	if err := cl.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	for p := range int32(partitions) {
+		eventually(t, "the position is behind the marker", func() bool { return r.position("a", p) == 2 })
+	}
+	r.notStalled()
+}
+
+// oneEach is a record for each partition.
+func oneEach(topic string, partitions int32) (records []*kgo.Record) {
+	for p := range partitions {
+		records = append(records, &kgo.Record{Topic: topic, Partition: p, Value: []byte(numbered(0, 1)[0])})
+	}
+	return records
 }
 
 func TestStatus(t *testing.T) {
