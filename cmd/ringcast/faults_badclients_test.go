@@ -31,7 +31,7 @@ type badKind struct {
 
 var badKinds = []badKind{
 	{"resets in mid-event", (*throng).resets},
-	{"black hole: nothing acknowledged, no FIN", (*throng).blackHole},
+	{"black hole, half-open: nothing acknowledged, no FIN", (*throng).blackHole},
 	{"half-closed", (*throng).halfClosed},
 	{"never reading, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet("-stall") }},
 	{"1 KB/s, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet("-rate", "1024") }},
@@ -56,6 +56,21 @@ func TestFaultsBadClients(t *testing.T) {
 
 // TestLongFaultsBadClients is each kind by itself.
 func TestLongFaultsBadClients(t *testing.T) { badRows(t, badKinds, 6, 4*time.Second) }
+
+// TestLongFaultsHalfOpen: a client that is gone is found out also where it is sent
+// nothing but heartbeats, which a socket takes many of.
+func TestLongFaultsHalfOpen(t *testing.T) {
+	s := newThrong(t, throngOptions{server: "slow_client_timeout = \"5s\"\nheartbeat = \"1s\"", lasts: time.Hour})
+	s.fault(fault{name: "half-open on an idle stream (kfake)", says: "others: none; ended after 60 s"}, func(row *fault) {
+		end := s.blackHole()
+		defer end()
+		dug := time.Now()
+		left := func() float64 { return s.in.metric(`ringcast_connections{stream="crowd"}`) }
+		eventually(t, 3*time.Minute, func() bool { return left() == 0 }, func() string { return fmt.Sprintf("%v are there still", left()) })
+		row.note = fmt.Sprintf("%d ended after %v: %s", badClients, time.Since(dug).Round(time.Second), s.in.closed())
+	})
+	s.end()
+}
 
 func badRows(t *testing.T, kinds []badKind, rounds int, each time.Duration) {
 	s := newThrong(t, throngOptions{server: "slow_client_timeout = \"5s\"\nheartbeat = \"1s\"", crowd: 100, lasts: time.Hour})
