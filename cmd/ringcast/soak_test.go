@@ -65,7 +65,8 @@ func TestSoak(t *testing.T) {
 	}
 	t.Logf("SEED=%d FOR=%v", seed, long)
 	// Patient, and with Kafka's own session timeout: a busy machine is no fault.
-	c := kafka.ForTest(t, kafka.Options{Nodes: 3, Properties: map[string]string{"broker.session.timeout.ms": "9000"}, Client: func(c *sarama.Config) {
+	patient := map[string]string{"broker.session.timeout.ms": "9000", "controller.quorum.election.timeout.ms": "5000", "controller.quorum.fetch.timeout.ms": "10000"}
+	c := kafka.ForTest(t, kafka.Options{Nodes: 3, Properties: patient, Client: func(c *sarama.Config) {
 		c.Net.ReadTimeout, c.Admin.Timeout = 30*time.Second, 25*time.Second
 	}})
 	s := &soak{scene: newSceneFor(t, c, long+10*time.Minute), seed: seed, elder: elder(seed), fate: newFate(t), broken: map[part]int{}}
@@ -148,6 +149,7 @@ func (s *soak) bustle(every time.Duration) {
 	s.t.Helper()
 	s.gather()
 	s.tails("edits")
+	s.running.Go(s.watchSilence)
 	for i, stream := range []string{"edits", "small", "edits", "small"} {
 		s.passes(stream, s.partitions[stream], uint64(1000+i))
 	}
