@@ -126,13 +126,13 @@ func (c *laggard) notice(n ledger.Notice) {
 	c.next[p] = g.Given
 }
 
-// lost reports whether records that the client has not had are gone, in every
-// partition.
+// lost reports whether records are gone, in every partition, that the client has
+// not had and that are not on their way to it either.
 func (c *laggard) lost(starts map[int32]int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for p, start := range starts {
-		if c.next[p] >= start {
+		if c.next[p]+tightRing >= start {
 			return false
 		}
 	}
