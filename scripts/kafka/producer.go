@@ -59,8 +59,9 @@ func (c *Cluster) NewProducer(o ProducerOptions) (*Producer, error) {
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	config.Net.MaxOpenRequests = 1 // what an idempotent sarama producer demands
 	config.Producer.Timeout = readTimeout
-	config.Net.ReadTimeout = 2 * readTimeout
-	config.Producer.Retry.Max = 1000 // minutes of broker failure
+	config.Net.ReadTimeout = readTimeout + 2*time.Second
+	config.ApiVersionsRequest = false // a frozen broker would be waited for three times on each connection
+	config.Producer.Retry.Max = 1000  // minutes of broker failure
 	config.Producer.Retry.Backoff = 100 * time.Millisecond
 	// An idempotent batch is given up when its leader cannot be looked up: the look-up must be as patient as the batch.
 	config.Metadata.Retry.Max = 1000
