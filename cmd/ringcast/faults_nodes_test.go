@@ -39,7 +39,7 @@ func TestLongFaultsSessionTimeout(t *testing.T) {
 	c := kafka.ForTest(t, kafka.Options{Nodes: 3, Properties: map[string]string{"broker.session.timeout.ms": "9000"}})
 	s := newScene(t, c)
 	l := s.underLoad("default", 3, 300)
-	l.leaderKilled("leader killed, session timeout of 9 s", 12*time.Second, l.leaderOf(0))
+	l.leaderKilled("leader killed, session timeout of 9 s", 12*time.Second, l.leaderOf(l.plainLeader()))
 	l.end()
 }
 
