@@ -37,6 +37,9 @@ func (s *soak) joins(name, stream string, config ledger.Config, do func(context.
 	if strings.Contains(stream, "side") {
 		m.allowed = []ledger.Kind{ledger.Gap} // of which each is judged
 	}
+	if config.Mode == ledger.NDJSON {
+		m.allowed = []ledger.Kind{ledger.Double} // without ids it begins anew, where the next instance is
+	}
 	rng := rand.New(rand.NewPCG(s.seed, uint64(n+1)))
 	s.members = append(s.members, m)
 	s.running.Go(func() { do(s.following, m.Client, rng) })

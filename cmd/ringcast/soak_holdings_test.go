@@ -46,6 +46,13 @@ func (h holding) within(before holding, memory bool) bool {
 		(!memory || h.resident <= before.resident*(1+soakMemoryShare)+soakMemoryBytes)
 }
 
+// or is the larger of each.
+func (h holding) or(other holding) holding {
+	h.resident, h.heap, h.goroutines = max(h.resident, other.resident), max(h.heap, other.heap), max(h.goroutines, other.goroutines)
+	h.files, h.threads, h.sockets = max(h.files, other.files), max(h.threads, other.threads), max(h.sockets, other.sockets)
+	return h
+}
+
 // holdings looks at the instances of one host again and again.
 type holdings struct {
 	mu    sync.Mutex

@@ -75,11 +75,18 @@ func TestSoak(t *testing.T) {
 	s.bustle(max(2*time.Second, long/120))
 	s.play(drawSteps(seed, long), long)
 	s.end()
+	// What Kafka is now, which leaders and how many partitions, costs a new
+	// instance too: it may hold as much as that, or as before.
+	fresh := s.newcomer()
+	t.Logf("a new instance in the end: %v", fresh)
+	for i := range before {
+		before[i] = before[i].or(fresh)
+	}
 	after := s.rest(before)
 	for i, h := range s.hosts {
 		name := fmt.Sprintf("instance %d%s", i+1, map[bool]string{true: " (built with the race detector)"}[s.raced(i)])
 		h.watched.report(t, name)
-		t.Logf("%s before: %v", name, before[i])
+		t.Logf("%s before, or a new one: %v", name, before[i])
 		t.Logf("%s after: %v", name, after[i])
 		if !after[i].within(before[i], !s.raced(i)) {
 			t.Errorf("%s does not give back what it took", name)
@@ -125,6 +132,18 @@ func (s *soak) begin() {
 			}
 		}
 	}
+}
+
+// newcomer starts one more instance and says what it holds.
+func (s *soak) newcomer() holding {
+	s.t.Helper()
+	h := newHost(s.t, s.hosts[s.elder].command, s.document(soakRing, smallRing, 5000))
+	h.watched = &holdings{}
+	h.start()
+	h.in.waitReady()
+	now, err := h.in.quiet(nil, true)
+	s.must(err)
+	return now
 }
 
 // rest waits until every instance is quiet, with the first configuration, and
