@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	sceneTime  = 3 * time.Minute
-	settleTime = 40 * time.Second // a kill and restart takes 15 s on busy cores
+	sceneTime  = 6 * time.Minute
+	settleTime = 90 * time.Second // a kill and restart takes 15 s on busy cores, and has taken a minute
 	recordSize = 400              // bytes
 	batchSize  = 500_000          // bytes: Kafka takes a megabyte
 	hopRecords = 150              // that a hopper gets at most before it is cut: it keeps up with any load here
