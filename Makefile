@@ -31,22 +31,22 @@ test: ## every test that needs nothing but Go
 
 test-kafka: ## the suite against a real Apache Kafka, which it fetches (needs Java 17, Maven, kcat)
 	$(GO) test -race -tags kafka -count=1 -timeout 20m ./scripts/kafka
-	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|Secured|Switched)?$$' ./cmd/ringcast
+	$(GO) test -race -tags kafka -count=1 -timeout 20m -run '^TestKafka(JoinDelay|Secured|Switched)?$$' ./cmd/ringcast/blackbox
 
 test-faults: ## faults of Kafka, the network and instances, with a table of pauses; HALF=quick leaves out the long ones (needs what test-kafka needs, nginx)
-	$(GO) test -race -tags kafka,faults -count=1 -v -timeout 60m -run '$(if $(filter quick,$(HALF)),^TestFaults,^Test(Long)?Faults)' ./cmd/ringcast
+	$(GO) test -race -tags kafka,faults -count=1 -v -timeout 60m -run '$(if $(filter quick,$(HALF)),^TestFaults,^Test(Long)?Faults)' ./cmd/ringcast/blackbox
 
 soak: ## churn and faults at random for FOR (10m), drawn from SEED (a random one): what clients lose, what instances hold (needs what test-kafka needs)
-	FOR=$(FOR) SEED=$(SEED) $(GO) test -tags kafka,faults -count=1 -v -timeout 24h -run '^TestSoak' ./cmd/ringcast
+	FOR=$(FOR) SEED=$(SEED) $(GO) test -tags kafka,faults -count=1 -v -timeout 24h -run '^TestSoak' ./cmd/ringcast/blackbox
 
 test-clients: ## the SSE clients of Python, Node, Go and curl, cut off again and again (fetches them; needs Python 3 with venv, Node 20, curl)
-	$(GO) test -race -tags clients -count=1 -run '^Test(Python|Node|Go|Curl)Clients?$$' ./cmd/ringcast
+	$(GO) test -race -tags clients -count=1 -run '^Test(Python|Node|Go|Curl)Clients?$$' ./cmd/ringcast/blackbox
 
 test-proxies: ## the examples of scripts/deploy: nginx, HAProxy and Varnish in front of two instances (needs them)
-	$(GO) test -race -tags proxies -count=1 -run '^TestProxies$$' ./cmd/ringcast
+	$(GO) test -race -tags proxies -count=1 -run '^TestProxies$$' ./cmd/ringcast/blackbox
 
 test-browser: ## the live page in a real browser (needs Chromium)
-	$(GO) test -race -tags browser -count=1 -run '^TestBrowser' ./cmd/ringcast
+	$(GO) test -race -tags browser -count=1 -run '^TestBrowser' ./cmd/ringcast/blackbox
 
 lint: $(TOOLS)/golangci-lint ## gofmt, go vet for three systems, golangci-lint
 	@test -z "$$(gofmt -l $(SOURCES))" || { gofmt -d $(SOURCES); exit 1; }
