@@ -24,16 +24,46 @@ const (
 	bridgeEvery = 100 * time.Millisecond
 )
 
-// bridge follows the partitions without the group while that is being joined:
-// with the defaults of Kafka a new group waits three seconds for more members.
-func (s *Stream) bridge(joining context.Context) {
-	sleep(joining, bridgeAfter)
-	if joining.Err() != nil {
+// bridge follows the partitions without the group while that is being joined,
+// over as many attempts as it takes: with the defaults of Kafka a new group waits
+// three seconds for more members, and a coordinator that has died is replaced
+// after some more. The zero value does not run.
+type bridge struct {
+	ctx   context.Context
+	stop  context.CancelFunc
+	ended chan struct{} // closed when it has ended
+}
+
+// begin starts it, unless it runs.
+func (b *bridge) begin(ctx context.Context, s *Stream) {
+	if b.ended != nil && b.ctx.Err() == nil {
 		return
 	}
-	m := s.newMerge(func(place) int64 { return math.MaxInt64 })
-	m.bridge = true
-	_ = m.run(joining)
+	b.end()
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	*b = bridge{ctx, stop, ended}
+	go func() {
+		defer close(ended)
+		defer stop()
+		sleep(ctx, bridgeAfter)
+		if ctx.Err() != nil {
+			return
+		}
+		m := s.newMerge(func(place) int64 { return math.MaxInt64 })
+		m.bridge = true
+		_ = m.run(ctx)
+	}()
+}
+
+// end waits until it has ended.
+func (b *bridge) end() {
+	if b.ended == nil {
+		return
+	}
+	b.stop()
+	<-b.ended
+	*b = bridge{}
 }
 
 // catchUp fills the ring up to what was newest at the start.

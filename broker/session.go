@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -33,7 +32,7 @@ type session struct {
 	s    *Stream
 	live *liveClient
 
-	joined func() // ends the bridge
+	joined context.CancelFunc // ends the bridge
 
 	// Set in Setup.
 	gen    uint64
@@ -42,8 +41,9 @@ type session struct {
 	failed error
 }
 
-// session runs one session and returns why it ended.
-func (s *Stream) session(ctx context.Context, live *liveClient) error {
+// session runs one session and returns why it ended. joined is called when the
+// group feeds the ring.
+func (s *Stream) session(ctx context.Context, live *liveClient, joined context.CancelFunc) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	// First the way to be interrupted, then what is subscribed: a change is
@@ -65,17 +65,11 @@ func (s *Stream) session(ctx context.Context, live *liveClient) error {
 	returned := make(chan struct{})
 	defer close(returned)
 	go live.cutWhenLate(ctx, returned)
-	h := &session{s: s, live: live}
-	joining, joined := context.WithCancel(ctx)
-	h.joined = joined
-	var wg sync.WaitGroup
-	wg.Go(func() { s.bridge(joining) })
+	h := &session{s: s, live: live, joined: joined}
 	err := s.mayJoin(ctx)
 	if err == nil {
 		err = live.group.Consume(ctx, topics, h)
 	}
-	joined()
-	wg.Wait()
 	cause := sessionCause(ctx, h, err)
 	s.m.ends[cause].Inc()
 	if err == nil && h.ctx != nil {

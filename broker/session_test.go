@@ -379,6 +379,23 @@ func TestOfflinePartitionDoesNotStopTheOthers(t *testing.T) {
 	eventually(t, "the stream has recovered", func() bool { return !r.s.Status().Stalled })
 }
 
+// TestJoinsThatFail: while no coordinator takes the group, each attempt is over
+// before a bridge would begin; one that outlasts them brings the records.
+func TestJoinsThatFail(t *testing.T) {
+	k := newKafka(t, kfake.SeedTopics(1, "a"))
+	fault := k.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Err: kerr.UnknownServerError, Count: -1})
+	r := start(t, k, []string{"a"}, nil)
+	r.warm()
+	k.produce("a", 0, numbered(0, 10)...)
+	r.expect("a", 0, numbered(0, 10))
+	eventually(t, "attempts have failed", func() bool { return r.counter(`kafka_sessions_total{stream="s",cause="join"}`) >= 2 })
+	r.notStalled()
+	fault.Remove()
+	r.live()
+	k.produce("a", 0, numbered(10, 20)...)
+	r.expect("a", 0, numbered(0, 20))
+}
+
 func TestStopWhileTheGroupIsJoined(t *testing.T) {
 	k := newKafka(t, kfake.SeedTopics(1, "a"))
 	joining, release := make(chan struct{}, 100), make(chan struct{})

@@ -116,6 +116,8 @@ func (s *Stream) consume(ctx context.Context) {
 			live.close()
 		}
 	}()
+	var over bridge
+	defer func() { over.end() }()
 	var wait backoff
 	for ctx.Err() == nil {
 		if live != nil && s.rebuild.Swap(false) {
@@ -132,7 +134,8 @@ func (s *Stream) consume(ctx context.Context) {
 			}
 		}
 		began := time.Now()
-		cause := s.session(ctx, live)
+		over.begin(ctx, s)
+		cause := s.session(ctx, live, over.stop)
 		if time.Since(began) > settled {
 			wait = backoff{}
 		}
@@ -141,8 +144,11 @@ func (s *Stream) consume(ctx context.Context) {
 		}
 		switch {
 		case errors.Is(cause, errBatch), errors.Is(cause, errStalled):
+			over.end()
 			s.passTrouble(ctx)
-		case !errors.Is(cause, errLayout):
+		case errors.Is(cause, errLayout):
+			over.end() // it knows the partitions of before
+		default:
 			wait.sleep(ctx)
 		}
 	}
