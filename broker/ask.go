@@ -22,7 +22,11 @@ func (s *Stream) LookUp(ctx context.Context, topic string) (partitions int, exis
 	if !ours {
 		return 0, false, nil
 	}
-	cluster, err := s.lookAround(ctx)
+	var cluster raw.Cluster
+	err = s.ask(ctx, func(b *Broker) (err error) {
+		cluster, err = b.meta.now(ctx)
+		return err
+	})
 	if err != nil {
 		return 0, false, fmt.Errorf("cannot look up topic %q: %w", topic, err)
 	}
@@ -36,38 +40,19 @@ func (s *Stream) LookUp(ctx context.Context, topic string) (partitions int, exis
 	return partitionCount(t), true, nil
 }
 
-// lookAround asks for the topics of the stream.
-func (s *Stream) lookAround(ctx context.Context) (raw.Cluster, error) {
-	for {
-		b, err := s.at(ctx)
-		if err != nil {
-			return raw.Cluster{}, err
-		}
-		cluster, err := b.meta.now(ctx)
-		if !s.moved(b) {
-			return cluster, err
-		}
-	}
-}
-
 // PastEnd asks the leader of a partition whether offset lies above the end of
 // its log, with a question that starts after the call and that concurrent
 // callers share. end counts only when past is true. An error is no answer:
 // leaders move, Kafka is away; ask again.
 func (s *Stream) PastEnd(ctx context.Context, topic string, partition int32, offset int64) (end int64, past bool, err error) {
-	for {
-		b, err := s.at(ctx)
-		if err != nil {
-			return 0, false, err
-		}
+	err = s.ask(ctx, func(*Broker) (err error) {
 		s.mu.Lock()
 		questions := s.past
 		s.mu.Unlock()
 		end, past, err = questions.ask(ctx, question{raw.TP{Topic: topic, Partition: partition}, offset})
-		if !s.moved(b) {
-			return end, past, err
-		}
-	}
+		return err
+	})
+	return end, past, err
 }
 
 // askPastEnd asks with the highest leader epoch seen, so that a leader that

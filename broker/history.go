@@ -133,28 +133,22 @@ func (h *History) Earliest(ctx context.Context, stream string, k ringbuf.Key) (o
 // ask has one question answered by the broker that the stream is at. Before and
 // after it the stream must be in the epoch that is asked about.
 func (h *History) ask(ctx context.Context, stream string, k ringbuf.Key, question func(*replay.Cache, raw.TP) error) error {
-	for {
-		s := h.b.Load().reading(stream)
-		if s == nil {
-			return fmt.Errorf("cannot ask for an offset of stream %q: there is none", stream)
-		}
-		b, err := s.at(ctx)
-		if err != nil {
-			return err
-		}
+	s := h.b.Load().reading(stream)
+	if s == nil {
+		return fmt.Errorf("cannot ask for an offset of stream %q: there is none", stream)
+	}
+	return s.ask(ctx, func(b *Broker) error {
 		_, ok := s.topicID(b, k)
+		var err error
 		if ok {
 			err = question(b.archive.cache, raw.TP{Topic: k.Topic, Partition: k.Partition})
 			_, ok = s.topicID(b, k)
 		}
-		switch {
-		case s.moved(b):
-			continue
-		case !ok:
+		if !ok {
 			return fmt.Errorf("cannot ask for an offset of %s/%d: %w", k.Topic, k.Partition, ErrOtherTopic)
 		}
 		return err
-	}
+	})
 }
 
 // topicID returns the id of the topic of k, as long as it is the one of that

@@ -108,6 +108,20 @@ func (s *Stream) at(ctx context.Context) (*Broker, error) {
 	}
 }
 
+// ask puts a question to the broker that the stream is at, again where it has
+// moved meanwhile.
+func (s *Stream) ask(ctx context.Context, question func(*Broker) error) error {
+	for {
+		b, err := s.at(ctx)
+		if err != nil {
+			return err
+		}
+		if err = question(b); !s.moved(b) {
+			return err
+		}
+	}
+}
+
 // moved reports whether the stream is, or goes, elsewhere.
 func (s *Stream) moved(b *Broker) bool {
 	s.mu.Lock()

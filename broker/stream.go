@@ -117,7 +117,7 @@ func (s *Stream) consume(ctx context.Context) {
 		}
 	}()
 	var over bridge
-	defer func() { over.end() }()
+	defer over.end()
 	var wait backoff
 	for ctx.Err() == nil {
 		if live != nil && s.rebuild.Swap(false) {

@@ -82,8 +82,9 @@ func (p *Process) changeTo(list []conf.Stream) (*change, error) {
 			continue
 		}
 		st := newStream(s)
-		if rc := st.reading(); rc.Check() != nil {
-			return nil, rc.Check()
+		rc := st.reading()
+		if err := rc.Check(); err != nil {
+			return nil, err
 		}
 		c.now, c.fresh = append(c.now, st), append(c.fresh, st)
 	}
