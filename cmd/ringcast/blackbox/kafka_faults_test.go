@@ -18,35 +18,19 @@ func (s *scene) brokerKilled() { s.killUnderLoad("killed", 0) }
 func (s *scene) brokerAway() { s.killUnderLoad("away", 10*time.Second) }
 
 func (s *scene) killUnderLoad(topic string, away time.Duration) {
-	t, c := s.t, s.c
-	const partitions = 3
-	s.topic(topic, partitions)
-	one, two := s.serve(20_000, topic), s.serve(20_000, topic)
-	one.waitReady()
-	two.waitReady()
-	clients := s.live(one, s.zeros(topic, partitions))
-	clients = append(clients, s.client(s.watched.watch(ledger.Config{URLs: []string{s.url(two)}}), s.always))
-	s.connected(clients...)
-	h := s.hopper(4, one, two)
-
-	w := s.writer(500)
-	stop := w.load(topic, partitions)
-	s.passed(topic, partitions, 100)
-	s.watched.reset()
-	w.acks.reset()
-	s.must(c.Kill(1))
+	const records = 100 // of each partition, on either side of the fault
+	l := s.underLoad(topic, 3, 500)
+	l.passed(l.topic, l.partitions, records)
+	l.watched.reset()
+	l.w.acks.reset()
+	s.must(s.c.Kill(1))
 	gone := time.Now()
 	<-time.After(away) // the length of the fault, not a wait for a condition
-	s.must(c.Restart(s.ctx, 1))
+	s.must(s.c.Restart(s.ctx, 1))
 	back := time.Since(gone)
-	s.passed(topic, partitions, 100)
-	t.Logf("broker gone for %v, longest pause of the producer %v, of a live client %v", back, w.acks.longest(), s.watched.longest())
-	stop()
-	s.reached()
-	s.unbroken(clients...)
-	s.served(h)
-	s.noPrivate(one, two)
-	s.settle()
+	l.passed(l.topic, l.partitions, records)
+	s.t.Logf("broker gone for %v, longest pause of the producer %v, of a live client %v", back, l.w.acks.longest(), l.watched.longest())
+	l.end()
 }
 
 // brokerAppears: an instance that starts before Kafka takes connections at
