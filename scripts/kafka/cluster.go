@@ -62,7 +62,7 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		if err == nil {
 			return c, nil
 		}
-		err = fmt.Errorf("%w%s", err, c.LogTails())
+		err = fmt.Errorf("%w%s", err, c.logTails())
 		c.end()
 		if !errors.Is(err, errPortTaken) || attempt == portAttempts {
 			c.Close()
@@ -138,7 +138,7 @@ func (c *Cluster) Restart(ctx context.Context, number int) error {
 // AwaitReady waits until every running node answers, has all of them, and every replica on them is in sync.
 func (c *Cluster) AwaitReady(ctx context.Context) error {
 	if err := c.awaitReady(ctx); err != nil {
-		return fmt.Errorf("%w%s", err, c.LogTails())
+		return fmt.Errorf("%w%s", err, c.logTails())
 	}
 	return nil
 }
@@ -162,8 +162,8 @@ func (c *Cluster) end() {
 	}
 }
 
-// LogTails returns the ends of the nodes' logs, for a test that fails.
-func (c *Cluster) LogTails() string {
+// logTails returns the ends of the nodes' logs, for an error.
+func (c *Cluster) logTails() string {
 	var b strings.Builder
 	for _, n := range c.nodes {
 		fmt.Fprintf(&b, "\n--- node %d, %s\n%s", n.id, n.state(), n.logTail())

@@ -121,7 +121,7 @@ func (s *soak) watchSilence() {
 					if m.patient {
 						s.t.Logf("a connection of the %s has been silent for %v", m.name, silence)
 					} else {
-						s.t.Errorf("a connection of the %s has been silent for %v", m.name, silence)
+						s.fails("a connection of the %s has been silent for %v", m.name, silence)
 					}
 					m.Cut(true)
 				}
@@ -145,7 +145,7 @@ func (s *soak) ask() {
 	defer cancel()
 	for _, m := range s.members {
 		if err := m.WaitUntil(ctx, s.book.End(m.topics...)); err != nil {
-			s.t.Errorf("%s: %v; %+v, last id %s", m.name, err, m.Counts(), m.LastEventID())
+			s.fails("%s: %v; %+v, last id %s", m.name, err, m.Counts(), m.LastEventID())
 		}
 	}
 	s.stopClients()
@@ -159,6 +159,9 @@ func (s *soak) ask() {
 // judge asks the ledger about one, up to an end.
 func (s *soak) judge(m *member, end ledger.Positions) {
 	err := m.Receipt().CheckAllowing(end, m.allowed...)
+	if err != nil {
+		s.fails("%s: %v; %+v", m.name, err, m.Counts())
+	}
 	s.judging.Lock()
 	defer s.judging.Unlock()
 	s.outcome.clients++
@@ -166,6 +169,5 @@ func (s *soak) judge(m *member, end ledger.Positions) {
 	s.outcome.received += m.Receipt().Received()
 	if err != nil {
 		s.outcome.add(err)
-		s.t.Errorf("%s: %v; %+v", m.name, err, m.Counts())
 	}
 }

@@ -4,14 +4,13 @@ package blackbox
 
 import (
 	"sync"
-	"testing"
 
 	"github.com/ringcast/ringcast/bench/ledger"
 )
 
 // fate is what was done to the logs: it tells which gaps there may be.
 type fate struct {
-	t *testing.T
+	fails func(format string, args ...any)
 
 	mu        sync.Mutex
 	starts    map[ledger.TopicPartition]int64 // of the log; guarded by mu
@@ -19,8 +18,8 @@ type fate struct {
 	recreated map[string]int                  // how often; guarded by mu
 }
 
-func newFate(t *testing.T) *fate {
-	return &fate{t: t, starts: map[ledger.TopicPartition]int64{}, highest: map[ledger.TopicPartition]int64{}, recreated: map[string]int{}}
+func newFate(fails func(string, ...any)) *fate {
+	return &fate{fails: fails, starts: map[ledger.TopicPartition]int64{}, highest: map[ledger.TopicPartition]int64{}, recreated: map[string]int{}}
 }
 
 func (f *fate) start(tp ledger.TopicPartition) int64 {
@@ -58,13 +57,13 @@ func (f *fate) judge(n ledger.Notice) {
 	switch g.Reason {
 	case "expired":
 		if g.Given > start {
-			f.t.Errorf("a client was told %v, and the log began at %d at most", g, start)
+			f.fails("a client was told %v, and the log began at %d at most", g, start)
 		}
 	case "recreated", "partition_gone", "truncated": // while it was away, and before its new id was seen
 		if f.recreated[g.Topic] == 0 {
-			f.t.Errorf("a client was told %v, and the topic was never created again", g)
+			f.fails("a client was told %v, and the topic was never created again", g)
 		}
 	default:
-		f.t.Errorf("a client was told %v, and nothing causes such", g)
+		f.fails("a client was told %v, and nothing causes such", g)
 	}
 }

@@ -43,7 +43,7 @@ func (s *soak) passes(stream string, partitions int32, seed uint64) {
 			for tp, at := range m.Receipt().Start() {
 				// An instance that has not read so far begins at its own end.
 				if at > start[tp] {
-					s.t.Errorf("%s begins %v at %d, and what is so new begins at %d", m.name, tp, at, start[tp])
+					s.fails("%s begins %v at %d, and what is so new begins at %d", m.name, tp, at, start[tp])
 				}
 			}
 		}
@@ -73,7 +73,7 @@ func (s *soak) pass(m *member, stay time.Duration) {
 	case err == nil:
 		s.judge(m, end)
 	case s.following.Err() == nil:
-		s.t.Errorf("%s: %v; %+v, last id %s", m.name, err, m.Counts(), m.LastEventID())
+		s.fails("%s: %v; %+v, last id %s", m.name, err, m.Counts(), m.LastEventID())
 	}
 }
 

@@ -35,7 +35,8 @@ type soak struct {
 	members    []*member
 	broken     map[part]int
 	last       atomic.Bool // nothing happens any more
-	judging    sync.Mutex  // of outcome
+	judging    sync.Mutex  // of outcome and wrong
+	wrong      []string    // told once more in the end; guarded by judging
 
 	unpaced  *writer // of bursts
 	side     *writer // of the topic side, renewed with its partitions
@@ -69,7 +70,8 @@ func TestSoak(t *testing.T) {
 	c := kafka.ForTest(t, kafka.Options{Nodes: 3, Properties: patient, Client: func(c *sarama.Config) {
 		c.Net.ReadTimeout, c.Admin.Timeout = 30*time.Second, 25*time.Second
 	}})
-	s := &soak{scene: newSceneFor(t, c, long+10*time.Minute), seed: seed, elder: elder(seed), fate: newFate(t), broken: map[part]int{}}
+	s := &soak{scene: newSceneFor(t, c, long+10*time.Minute), seed: seed, elder: elder(seed), broken: map[part]int{}}
+	s.fate = newFate(s.fails)
 	s.begin()
 	before := s.rest(nil)
 	s.bustle(max(2*time.Second, long/120))
@@ -89,10 +91,22 @@ func TestSoak(t *testing.T) {
 		t.Logf("%s before, or a new one: %v", name, before[i])
 		t.Logf("%s after: %v", name, after[i])
 		if !after[i].within(before[i], !s.raced(i)) {
-			t.Errorf("%s does not give back what it took", name)
+			s.fails("%s does not give back what it took", name)
 		}
 	}
 	t.Logf("SEED=%d: %v", seed, s.outcome)
+	for _, w := range s.wrong {
+		t.Logf("SEED=%d, failed: %s", seed, w)
+	}
+}
+
+// fails is Errorf, of which the end of the output speaks again.
+func (s *soak) fails(format string, args ...any) {
+	s.t.Helper()
+	s.t.Errorf(format, args...)
+	s.judging.Lock()
+	defer s.judging.Unlock()
+	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
 }
 
 // raced says that an instance is built with the race detector. Its memory is
@@ -128,7 +142,7 @@ func (s *soak) begin() {
 			c := ledger.NewClient(ledger.Config{URLs: []string{s.urls(topic, i)[0] + "?since=1"}, Book: s.book, Start: s.zeros(topic, partitions)})
 			s.must(c.FollowUntil(s.ctx, s.book.End(topic)))
 			if err := c.Receipt().CheckAllowing(s.book.End(topic), ledger.IDBehind); err != nil {
-				s.t.Errorf("client from the beginning of %s: %v", topic, err)
+				s.fails("client from the beginning of %s: %v", topic, err)
 			}
 		}
 	}
