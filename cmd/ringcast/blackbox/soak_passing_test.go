@@ -100,12 +100,13 @@ func (s *soak) offsetsAt(topic string, partitions int32, at time.Time) (ledger.P
 	return start, nil
 }
 
-// tails runs the command that follows a stream, at all instances.
-func (s *soak) tails(stream string) {
+// tails runs the command that follows a stream, at all instances, from its end
+// on, where a member is, too.
+func (s *soak) tails(stream string, like *member) {
 	s.t.Helper()
 	m := &member{Client: ledger.NewClient(ledger.Config{Book: s.book, Start: s.book.End(stream)}), name: "ringcast tail", topics: []string{stream}}
 	s.members = append(s.members, m)
-	cmd := exec.Command(s.hosts[0].command, "tail", strings.Join(s.urls(stream, 0), ","))
+	cmd := exec.Command(s.hosts[0].command, "tail", "-id", like.LastEventID(), strings.Join(s.urls(stream, 0), ","))
 	lines, err := cmd.StdoutPipe()
 	s.must(err)
 	s.must(cmd.Start())

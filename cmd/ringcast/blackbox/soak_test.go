@@ -181,7 +181,7 @@ func (s *soak) rest(before []holding) (all []holding) {
 func (s *soak) bustle(every time.Duration) {
 	s.t.Helper()
 	s.gather()
-	s.tails("edits")
+	s.tails("edits", s.members[0])
 	s.running.Go(s.watchSilence)
 	for i, stream := range []string{"edits", "small", "edits", "small"} {
 		s.passes(stream, s.partitions[stream], uint64(1000+i))
