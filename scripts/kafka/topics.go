@@ -65,10 +65,11 @@ func (c *Cluster) DeleteTopic(ctx context.Context, name string) error {
 	return nil
 }
 
-// AddPartitions raises a topic's number of partitions to total and waits as CreateTopic does.
+// AddPartitions raises a topic's number of partitions to total and waits as CreateTopic does. That there are as many
+// already is no error.
 func (c *Cluster) AddPartitions(ctx context.Context, name string, total int32) error {
 	err := c.admin(func(a sarama.ClusterAdmin) error { return a.CreatePartitions(name, total, nil, false) })
-	if err == nil {
+	if err == nil || errors.Is(err, sarama.ErrInvalidPartitions) {
 		err = c.awaitPartitions(ctx, name, total)
 	}
 	if err != nil {

@@ -18,43 +18,53 @@ import (
 // What an instance may hold more behind a soak than before it, when nobody is
 // there: memory in parts and bytes.
 const (
-	soakGoroutines  = 20
+	soakGoroutines  = 20 // beside one for each connection to Kafka
 	soakFiles       = 10
 	soakMemoryShare = 0.25
 	soakMemoryBytes = 16 << 20
 )
+
+// soakKafka is how many connections to Kafka an instance of four streams has at
+// most. Each client has one to each node that it needed once: 16 that read
+// history, two that ask for all streams, and of each stream two that ask, two of
+// sarama and its first.
+const soakKafka = 3 * (16 + 2 + 4*5)
 
 // holding is what an instance holds at a time, its garbage collected.
 type holding struct {
 	at         time.Time
 	resident   float64 // bytes
 	heap       float64 // bytes that are in use
-	goroutines float64
-	files      float64
+	goroutines float64 // beside one for each connection to Kafka
+	files      float64 // descriptors that are no connections to Kafka
+	kafka      float64 // connections
 	threads    float64
 	sockets    float64 // of clients
 }
 
 func (h holding) String() string {
-	return fmt.Sprintf("%.1f MiB resident, %.1f MiB of heap, %.0f goroutines, %.0f descriptors, %.0f threads, %.0f sockets of clients",
-		h.resident/(1<<20), h.heap/(1<<20), h.goroutines, h.files, h.threads, h.sockets)
+	return fmt.Sprintf("%.1f MiB resident, %.1f MiB of heap, %.0f goroutines, %.0f descriptors, %.0f connections to Kafka, %.0f threads, %.0f sockets of clients",
+		h.resident/(1<<20), h.heap/(1<<20), h.goroutines, h.files, h.kafka, h.threads, h.sockets)
 }
 
 // within says whether h is not beyond before by more than is noise.
 func (h holding) within(before holding, memory bool) bool {
-	return h.sockets <= before.sockets && h.goroutines <= before.goroutines+soakGoroutines && h.files <= before.files+soakFiles &&
+	return h.sockets <= before.sockets && h.goroutines <= before.goroutines+soakGoroutines && h.files <= before.files+soakFiles && h.kafka <= soakKafka &&
 		(!memory || h.resident <= before.resident*(1+soakMemoryShare)+soakMemoryBytes)
 }
 
 // or is the larger of each.
 func (h holding) or(other holding) holding {
 	h.resident, h.heap, h.goroutines = max(h.resident, other.resident), max(h.heap, other.heap), max(h.goroutines, other.goroutines)
-	h.files, h.threads, h.sockets = max(h.files, other.files), max(h.threads, other.threads), max(h.sockets, other.sockets)
+	h.files, h.kafka = max(h.files, other.files), max(h.kafka, other.kafka)
+	h.threads, h.sockets = max(h.threads, other.threads), max(h.sockets, other.sockets)
 	return h
 }
 
 // holdings looks at the instances of one host again and again.
 type holdings struct {
+	kafka []int // ports
+
 	mu    sync.Mutex
 	in    *instance   // nil while there is none; guarded by mu
 	lives [][]holding // guarded by mu
@@ -82,7 +92,7 @@ func (w *holdings) look() {
 	if in == nil {
 		return
 	}
-	h, err := in.holding()
+	h, err := in.holding(w.kafka)
 	if err != nil {
 		return
 	}
@@ -95,7 +105,7 @@ func (w *holdings) look() {
 var patientHTTP = http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // holding collects the garbage of a process and reads what it holds.
-func (in *instance) holding() (h holding, err error) {
+func (in *instance) holding(kafka []int) (h holding, err error) {
 	read := func(path string) (string, error) {
 		res, err := patientHTTP.Get("http://" + in.admin + path)
 		if err != nil {
@@ -133,17 +143,25 @@ func (in *instance) holding() (h holding, err error) {
 	if err != nil {
 		return h, err
 	}
+	for _, port := range kafka {
+		n, err := proc.ConnectionsTo(pid, port)
+		if err != nil {
+			return h, err
+		}
+		h.kafka += float64(n)
+	}
 	threads, err := proc.Threads(pid)
 	if err != nil {
 		return h, err
 	}
-	h.at, h.resident, h.files, h.threads = time.Now(), float64(resident), float64(files), float64(threads)
+	h.at, h.resident, h.threads = time.Now(), float64(resident), float64(threads)
+	h.files, h.goroutines = float64(files)-h.kafka, h.goroutines-h.kafka
 	return h, nil
 }
 
-// quiet waits until nobody is connected and what the instance holds is as good
-// as settled: within what before allows, or, without such, five times the same.
-func (in *instance) quiet(before *holding, memory bool) (h holding, err error) {
+// quiet waits until nobody is connected and what the instance holds is within
+// what before allows or, without such, five times as good as the same.
+func (in *instance) quiet(kafka []int, before *holding, memory bool) (h holding, err error) {
 	deadline, tick := time.Now().Add(settleTime*2), time.NewTicker(500*time.Millisecond)
 	defer tick.Stop()
 	for same := 0; same < 5; <-tick.C {
@@ -153,15 +171,16 @@ func (in *instance) quiet(before *holding, memory bool) (h holding, err error) {
 			}
 			return h, nil
 		}
-		now, err := in.holding()
+		now, err := in.holding(kafka)
 		if err != nil { // too slow on a busy machine
 			continue
 		}
 		if in.sum("ringcast_connections{") == 0 && now.sockets == 0 {
-			if before != nil && now.within(*before, memory) {
-				return now, nil
-			}
-			if now.goroutines == h.goroutines && now.files == h.files && now.resident < h.resident+1<<20 && h.resident < now.resident+1<<20 {
+			if before != nil {
+				if now.within(*before, memory) {
+					return now, nil
+				}
+			} else if now.goroutines == h.goroutines && now.files == h.files && now.resident < h.resident+1<<20 && h.resident < now.resident+1<<20 {
 				same++
 			} else {
 				same = 0
@@ -202,5 +221,6 @@ func (w *holdings) report(t *testing.T, name string) {
 	line("heap", " MiB", func(h holding) float64 { return h.heap / (1 << 20) })
 	line("goroutines", "", func(h holding) float64 { return h.goroutines })
 	line("descriptors", "", func(h holding) float64 { return h.files })
+	line("connections to Kafka", "", func(h holding) float64 { return h.kafka })
 	line("threads", "", func(h holding) float64 { return h.threads })
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/IBM/sarama"
 
@@ -59,12 +60,20 @@ func (s *soak) elect(step) {
 		for p := range partitions {
 			all = append(all, p)
 		}
-		var err error // a node that was frozen is not in sync yet
-		eventually(s.t, settleTime, func() bool {
-			err = s.c.ElectPreferred(topic, all...)
-			return err == nil
-		}, func() string { return err.Error() })
+		s.insist(func() error { return s.c.ElectPreferred(topic, all...) })
 	}
+}
+
+// insist asks Kafka for something until it is done. Just after a fault it may
+// not be possible yet, or be done and not be answered: done names the error that
+// says so.
+func (s *soak) insist(ask func() error, done ...error) {
+	s.t.Helper()
+	var err error
+	eventually(s.t, settleTime, func() bool {
+		err = ask()
+		return err == nil || slices.ContainsFunc(done, func(d error) bool { return errors.Is(err, d) })
+	}, func() string { return err.Error() })
 }
 
 // deleteRecords removes the older records of a partition of the side topic, in
@@ -78,7 +87,7 @@ func (s *soak) deleteRecords(st step) {
 	}
 	start += 1 + int64(st.number/100%uint64(end-start))
 	s.fate.expire(tp, start)
-	s.must(s.c.DeleteRecords("side", map[int32]int64{tp.Partition: start}))
+	s.insist(func() error { return s.c.DeleteRecords("side", map[int32]int64{tp.Partition: start}) })
 }
 
 // addPartition makes the side topic larger, up to eight partitions.
@@ -88,7 +97,7 @@ func (s *soak) addPartition(step) {
 	}
 	s.quietSide()
 	s.partitions["side"]++
-	s.must(s.c.AddPartitions(s.ctx, "side", s.partitions["side"]))
+	s.insist(func() error { return s.c.AddPartitions(s.ctx, "side", s.partitions["side"]) })
 	s.loadSide()
 }
 
@@ -102,8 +111,8 @@ func (s *soak) recreate(step) {
 	s.quietSide()
 	old := s.hosts[0].in.epoch("side", "side")
 	s.fate.recreate("side")
-	s.must(s.c.DeleteTopic(s.ctx, "side"))
-	s.topic("side", s.partitions["side"])
+	s.insist(func() error { return s.c.DeleteTopic(s.ctx, "side") }, sarama.ErrUnknownTopicOrPartition)
+	s.insist(func() error { return s.c.CreateTopic(s.ctx, "side", s.partitions["side"], 0, nil) }, sarama.ErrTopicAlreadyExists)
 	s.book.Recreated("side")
 	for _, h := range s.hosts {
 		eventually(s.t, settleTime, func() bool {
@@ -134,11 +143,12 @@ func (s *soak) transact(n int, abort bool) error {
 	config.Producer.Retry.Max = 400
 	config.Metadata.Retry.Max = 100
 	config.Net.MaxOpenRequests = 1
-	producer, err := sarama.NewSyncProducer(s.c.Addrs(), config)
-	if err != nil {
-		return fmt.Errorf("cannot begin a transaction: %w", err)
-	}
-	err = s.fill(producer, n, abort)
+	var producer sarama.SyncProducer
+	s.insist(func() (err error) {
+		producer, err = sarama.NewSyncProducer(s.c.Addrs(), config)
+		return err
+	})
+	err := s.fill(producer, n, abort)
 	return errors.Join(err, producer.Close())
 }
 
