@@ -279,7 +279,7 @@ func (v *modelVisit) adopt(id string) {
 	}
 	for k, vague := range v.page.vague {
 		for _, t := range vague {
-			if l := c.world.logOf(k); l != nil && t[1] > 0 && t[1] <= l.end() && l.records[t[1]-1].kind == largeRecord {
+			if l := c.world.logOf(k); l != nil && t[1] > 0 && t[1] <= l.end() && (t[1] <= l.start || l.records[t[1]-1].kind == largeRecord) {
 				v.page.told[k] = append(v.page.told[k], t)
 			}
 		}
