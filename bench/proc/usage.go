@@ -119,7 +119,8 @@ func Descriptors(pid int) (int, error) {
 	return len(entries), nil
 }
 
-// ConnectionsTo returns how many TCP connections a process holds to a port of any host.
+// ConnectionsTo returns how many TCP connections a process holds to a port of any host, those that the other side has
+// closed among them.
 func ConnectionsTo(pid, port int) (int, error) {
 	own := map[string]bool{} // inodes
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
@@ -144,9 +145,9 @@ func ConnectionsTo(pid, port int) (int, error) {
 		}
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
-			// sl local remote state queues timer retransmits uid timeout inode; 01 is ESTABLISHED
+			// sl local remote state queues timer retransmits uid timeout inode
 			c := strings.Fields(lines.Text())
-			if len(c) > 9 && c[3] == "01" && strings.HasSuffix(c[2], fmt.Sprintf(":%04X", port)) && own[c[9]] {
+			if len(c) > 9 && strings.HasSuffix(c[2], fmt.Sprintf(":%04X", port)) && own[c[9]] {
 				n++
 			}
 		}
