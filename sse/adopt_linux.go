@@ -11,10 +11,6 @@ import (
 	"github.com/ringcast/ringcast/ringbuf"
 )
 
-// leastUserTimeout is the least TCP_USER_TIMEOUT: it also ends a connection
-// whose client reads, but so slowly that its window stays closed (measured).
-const leastUserTimeout = time.Minute
-
 // toShard moves a connection from net.Conn to the raw descriptor that a shard
 // owns. It reports false, and has done nothing, where there are no shards, the
 // connection is not plain TCP, or there is no descriptor left. Counts and descriptor are the shard's when
@@ -47,23 +43,15 @@ func (s *Server) hasShardFor(c *conn) bool {
 	return ok && len(s.shards) > 0
 }
 
-// userTimeout is TCP_USER_TIMEOUT, milliseconds.
-func (s *Server) userTimeout() int {
-	return int(max(2*s.limits().SlowClientTimeout, leastUserTimeout) / time.Millisecond)
-}
-
-// setPatience bounds how long a follower's client may be silent on the wire:
-// heartbeats alone would fill its send buffer only after hours.
-func (s *Server) setPatience(c *conn) {
+// holdLittle has the kernel take no more of what a follower writes than it can
+// send soon; the send buffer itself is left to autotuning.
+func (s *Server) holdLittle(c *conn) {
 	tcp, ok := c.Conn.(*net.TCPConn)
 	if !ok {
 		return
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, s.userTimeout())
-			// What it cannot send yet should not wait in the kernel; the send
-			// buffer itself is left to autotuning.
 			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 2*followerBatch)
 		})
 	}
@@ -171,7 +159,6 @@ func (sh *shard) takeInbox() {
 func (sh *shard) adopt(a arrival) {
 	s := sh.srv
 	_ = unix.SetsockoptInt(a.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, s.cfg.SendBuffer)
-	_ = unix.SetsockoptInt(a.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, s.userTimeout())
 	g := sh.group(a.view)
 	i := sh.place()
 	c := &sh.clients[i]

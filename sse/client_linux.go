@@ -29,6 +29,7 @@ type client struct {
 	wrote uint32   // tick at which bytes were taken last
 	born  uint32   // tick of adoption
 	look  uint32   // tick at which the wheel looks at it
+	unread
 	// expires is the end of the client's token by the steady clock, Unix seconds; 0: none.
 	expires uint32
 	state   state

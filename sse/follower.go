@@ -42,6 +42,8 @@ type follower struct {
 	replays   int           // within this catch-up
 	refused   *refusal      // what errRefused says to the client
 	input     uint64        // its number among inputs
+	unread    unread
+	asks      time.Time // when unread is asked again
 }
 
 // followerBatch is how many bytes a follower writes between two looks at its
@@ -50,7 +52,7 @@ const followerBatch = 32 << 10
 
 // follow serves a connection as a follower.
 func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
-	s.setPatience(owner)
+	s.holdLittle(owner)
 	if s.cfg.TLS != nil {
 		owner.patience.Store(int64(s.limits().SlowClientTimeout))
 	}
@@ -333,6 +335,9 @@ func (f *follower) written(taken int, b []byte) error {
 		if slow {
 			return errSlow
 		}
+	}
+	if f.stuck(time.Now()) {
+		return errBlocked
 	}
 	return f.due()
 }

@@ -23,7 +23,12 @@ func (s *Server) hasShardFor(*conn) bool { return false }
 
 func (f *follower) tryWrite([]byte) int { return 0 }
 
-func (s *Server) setPatience(*conn) {}
+func (s *Server) holdLittle(*conn) {}
+
+// unread needs the kernel's word.
+type unread struct{}
+
+func (f *follower) stuck(time.Time) bool { return false }
 
 // inputs needs epoll. Elsewhere every follower has a goroutine that reads.
 type inputs struct{}

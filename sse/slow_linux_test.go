@@ -41,6 +41,68 @@ func TestNeverReading(t *testing.T) {
 	})
 }
 
+// Of a stream on which little comes a socket's buffer holds all. A client that
+// does not read it is reset too, and is told so when it reads again.
+func TestLittleIsNeverRead(t *testing.T) {
+	bothPaths(t, func(t *testing.T, change func(*Config)) {
+		l := newLog(1)
+		in := l.instance(4000, 1)
+		s, addr := serve(t, in.publisher, slow(change, func(c *Config) {
+			c.SlowClientTimeout, c.Heartbeat, c.SendBuffer = 400*time.Millisecond, 200*time.Millisecond, 256<<10
+		}))
+		good := l.reader(t, in, addr, nil)
+		until(t, "it is there", func() bool { return good.Counts().Connections == 1 })
+		for n := 1; n <= 3; n++ {
+			ended := make(chan ledger.End, 1)
+			bad := l.reader(t, in, addr, func(c *ledger.Config) { c.ReceiveBuffer, c.OnEnd = 2048, func(e ledger.End) { ended <- e } })
+			until(t, "it is greeted", func() bool { return len(bad.Receipt().Start()) > 0 })
+			bad.Pause()
+			for range 20 {
+				l.produce(t, 400)
+			}
+			in.publishAll()
+			until(t, "it is reset", func() bool { return closedFor(t, s, closedBlocked) == float64(n) })
+			bad.Resume()
+			select {
+			case e := <-ended:
+				if e.Cause != ledger.Broken {
+					t.Errorf("%+v", e)
+				}
+			case <-time.After(patience):
+				t.Fatal("it waits for more")
+			}
+		}
+		if s.stats.shortWrites.Get() > 0 {
+			t.Errorf("%d writes were short: what the kernel held was not tested", s.stats.shortWrites.Get())
+		}
+		l.complete(t, good)
+		if n := good.Counts(); n.Connections != 1 {
+			t.Errorf("the other one: %+v", n)
+		}
+	})
+}
+
+// One that reads stays, however slowly, though its window is never open.
+func TestReadsSlowly(t *testing.T) {
+	bothPaths(t, func(t *testing.T, change func(*Config)) {
+		l := newLog(1)
+		in := l.instance(4000, 1)
+		s, addr := serve(t, in.publisher, slow(change, func(c *Config) {
+			c.SlowClientTimeout, c.Heartbeat, c.SendBuffer = time.Second, 200*time.Millisecond, 256<<10
+		}))
+		c := l.reader(t, in, addr, func(c *ledger.Config) { c.ReceiveBuffer, c.ReadRate = 2048, 8<<10 })
+		until(t, "it is there", func() bool { return c.Counts().Connections == 1 })
+		for range 40 {
+			l.produce(t, 400)
+		}
+		in.publishAll()
+		l.complete(t, c)
+		if n := c.Counts(); n.Connections != 1 || closedFor(t, s, closedBlocked) != 0 {
+			t.Errorf("%+v", n)
+		}
+	})
+}
+
 // A client that reads, but too slowly, gets a clean end.
 func TestBelowMinRate(t *testing.T) {
 	bothPaths(t, func(t *testing.T, change func(*Config)) {

@@ -97,6 +97,10 @@ func (sh *shard) look(i uint32) (next uint32) {
 		}
 		return sh.tick + 1
 	default:
+		if c.stuck(int(c.fd), sh.tick, s.tickCount(s.limits().SlowClientTimeout)) {
+			sh.blow(i, closedBlocked)
+			return 0
+		}
 		every := s.heartbeatTicks(i, c.gen)
 		if sh.tick-c.wrote >= every {
 			sh.heartbeat(i)

@@ -61,7 +61,7 @@ func TestLongFaultsBadClients(t *testing.T) { badRows(t, badKinds, 6, 4*time.Sec
 // nothing but heartbeats, which a socket takes many of.
 func TestLongFaultsHalfOpen(t *testing.T) {
 	s := newThrong(t, throngOptions{server: "slow_client_timeout = \"5s\"\nheartbeat = \"1s\"", lasts: time.Hour})
-	s.fault(fault{name: "half-open on an idle stream (kfake)", says: "others: none; ended after 60 s"}, func(row *fault) {
+	s.fault(fault{name: "half-open on an idle stream (kfake)", says: "others: none; ended after slow_client_timeout and a heartbeat or two"}, func(row *fault) {
 		end := s.blackHole()
 		defer end()
 		dug := time.Now()
