@@ -27,20 +27,21 @@ const (
 type badKind struct {
 	name  string
 	begin func(*throng) (end func())
+	more  int // times badClients, that begin makes beside the first
 }
 
 var badKinds = []badKind{
-	{"resets in mid-event", (*throng).resets},
-	{"black hole, half-open: nothing acknowledged, no FIN", (*throng).blackHole},
-	{"half-closed", (*throng).halfClosed},
-	{"never reading, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet("-stall") }},
-	{"1 KB/s, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet("-rate", "1024") }},
-	{"1 byte/s, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet("-rate", "1") }},
+	{"resets in mid-event", (*throng).resets, 0},
+	{"black hole, half-open: nothing acknowledged, no FIN", (*throng).blackHole, 0},
+	{"half-closed", (*throng).halfClosed, 0},
+	{"never reading, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet(badClients, "-stall") }, 0},
+	{"1 KB/s, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet(badClients, "-rate", "1024") }, 0},
+	{"1 byte/s, 4 KiB of receive buffer", func(s *throng) func() { return s.badFleet(badClients, "-rate", "1") }, 0},
 }
 
 // TestFaultsBadClients: clients of every bad kind together cost the others nothing.
 func TestFaultsBadClients(t *testing.T) {
-	all := badKind{name: "resets, black hole, half-closed, never reading, 1 KB/s, 1 byte/s together", begin: func(s *throng) func() {
+	all := badKind{name: "resets, black hole, half-closed, never reading, 1 KB/s, 1 byte/s together", more: len(badKinds) - 1, begin: func(s *throng) func() {
 		var ends []func()
 		for _, k := range badKinds {
 			ends = append(ends, k.begin(s))
@@ -78,25 +79,30 @@ func badRows(t *testing.T, kinds []badKind, rounds int, each time.Duration) {
 	good.connect(goodClients)
 	for _, k := range kinds {
 		s.fault(fault{name: k.name + " (kfake)", says: "others: none, p99 within 1.5×"}, func(row *fault) {
-			var without, with []time.Duration
+			var without, with, like []time.Duration
 			for range rounds {
 				without = append(without, good.p99(each))
 				end := k.begin(s)
 				with = append(with, good.p99(each))
 				end()
 				s.gone(goodClients)
+				end = s.badFleet(badClients * (1 + k.more))
+				like = append(like, good.p99(each))
+				end()
+				s.gone(goodClients)
 			}
-			row.note = beside(median(without), median(with), s.in.closed())
+			row.note = beside(median(without), median(with), median(like), s.in.closed())
 		})
 	}
 	good.whole()
 	s.end()
 }
 
-// beside says what the others' p99 was.
-func beside(without, with time.Duration, closed string) string {
-	ratio := float64(with) / float64(without)
-	note := fmt.Sprintf("p99 of %d others %v, without them %v: %.2f×; ended so far: %s", goodClients, with, without, ratio, closed)
+// beside says what the others' p99 was: with bad clients, with as many that behave
+// in their place, which is what more clients of any kind cost, and without either.
+func beside(without, with, like time.Duration, closed string) string {
+	ratio := float64(with) / float64(like)
+	note := fmt.Sprintf("p99 of %d others %v, with as many that behave %v: %.2f×, without either %v: %.2f×; ended so far: %s", goodClients, with, like, ratio, without, float64(with)/float64(without), closed)
 	if ratio > 1.5 {
 		note += " **more than promised**"
 	}
@@ -130,11 +136,12 @@ func (in *instance) closed() string {
 	return strings.Join(list, ", ")
 }
 
-// badFleet are clients of the good ones' stream; end closes them.
-func (s *throng) badFleet(flags ...string) (end func()) {
+// badFleet are n clients of the good ones' stream, well-behaved without flags;
+// end closes them.
+func (s *throng) badFleet(n int, flags ...string) (end func()) {
 	s.t.Helper()
 	f := s.aside(flags...)
-	f.connect(badClients)
+	f.connect(n)
 	return func() { s.must(f.child.Stop(5 * time.Second)) }
 }
 
