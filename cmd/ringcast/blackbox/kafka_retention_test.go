@@ -170,7 +170,9 @@ func (s *scene) compacted() {
 				t.Errorf("client %d from %d lacks record %d, which survived", i, from, n)
 			}
 		}
-		if n := c.Counts(); n.Connections != 1 || n.Gaps > 0 {
+		// The first one saw rounds go through a small ring, and may have been sent
+		// away as too slow.
+		if n := c.Counts(); n.Connections != 1 && c != first || n.Gaps > 0 {
 			t.Errorf("client %d: %+v, %v", i, n, c.Notices())
 		}
 	}
