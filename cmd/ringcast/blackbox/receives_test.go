@@ -86,8 +86,13 @@ func receives(t *testing.T, how cuts, decode func([]byte) (id, data []byte), com
 		}
 		return fmt.Sprintf("%s: %d records, %d cuts, %d of %d connections are open\n%s", d.Error(), receipt.Received(), p.cuts.Load(), p.open.Load(), p.made.Load(), states)
 	}
-	// In bursts: now it is live, now the rings have left it behind.
-	for n := int64(0); n < records; {
+	replays := func() float64 {
+		const resumes = `ringcast_resumes_total{stream="s",from="kafka"}`
+		return one.metric(resumes) + two.metric(resumes)
+	}
+	// In bursts: now it is live, now the rings have left it behind. How often it is
+	// behind is a matter of luck, so it goes on for as long as that takes.
+	for n := int64(0); n < records || n < 10*records && (p.cuts.Load() < 50 || replays() < 5); {
 		burst := 1 + rand.N(3*ring)
 		for range burst {
 			k.produce("t", rand.Int32N(partitions), 1, 60+rand.N(600))
@@ -107,9 +112,8 @@ func receives(t *testing.T, how cuts, decode func([]byte) (id, data []byte), com
 	if n := p.cuts.Load(); n < 50 {
 		t.Errorf("it was cut off %d times", n)
 	}
-	replays := one.metric(`ringcast_resumes_total{stream="s",from="kafka"}`) + two.metric(`ringcast_resumes_total{stream="s",from="kafka"}`)
-	if replays < 5 {
-		t.Errorf("%v resumes went to Kafka", replays)
+	if n := replays(); n < 5 {
+		t.Errorf("%v resumes went to Kafka", n)
 	}
-	t.Logf("%d records, %d cuts, %v resumes from Kafka", receipt.Received(), p.cuts.Load(), replays)
+	t.Logf("%d records, %d cuts, %v resumes from Kafka", receipt.Received(), p.cuts.Load(), replays())
 }
