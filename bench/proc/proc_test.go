@@ -65,6 +65,10 @@ func TestConnectionsToCountsOnlyThatPort(t *testing.T) {
 	}
 	defer l.Close()
 	port := l.Addr().(*net.TCPAddr).Port
+	sockets, err := Sockets(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	before, err := Descriptors(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +85,9 @@ func TestConnectionsToCountsOnlyThatPort(t *testing.T) {
 	}
 	if n, err := ConnectionsTo(os.Getpid(), 1); err != nil || n != 0 {
 		t.Errorf("%d connections to port 1, %v", n, err)
+	}
+	if n, err := Sockets(os.Getpid()); err != nil || n < sockets+3 {
+		t.Errorf("%d sockets after %d, %v", n, sockets, err)
 	}
 	if after, err := Descriptors(os.Getpid()); err != nil || after < before+3 {
 		t.Errorf("%d descriptors after %d, %v", after, before, err)

@@ -119,20 +119,35 @@ func Descriptors(pid int) (int, error) {
 	return len(entries), nil
 }
 
-// ConnectionsTo returns how many TCP connections a process holds to a port of any host, those that the other side has
-// closed among them.
-func ConnectionsTo(pid, port int) (int, error) {
-	own := map[string]bool{} // inodes
+// Sockets returns how many of a process's descriptors are sockets, dead ones among them: the tables of the kernel do not
+// list a connection that was reset and is not closed yet.
+func Sockets(pid int) (int, error) {
+	own, err := sockets(pid)
+	return len(own), err
+}
+
+// sockets returns the inodes of a process's sockets.
+func sockets(pid int) (own map[string]bool, err error) {
+	own = map[string]bool{}
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return 0, fmt.Errorf("cannot list descriptors: %w", err)
+		return nil, fmt.Errorf("cannot list descriptors: %w", err)
 	}
 	for _, e := range entries {
 		// A descriptor may be closed meanwhile.
 		if target, err := os.Readlink(dir + "/" + e.Name()); err == nil && strings.HasPrefix(target, "socket:[") {
 			own[strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")] = true
 		}
+	}
+	return own, nil
+}
+
+// ConnectionsTo returns how many TCP connections a process holds to a port of any host.
+func ConnectionsTo(pid, port int) (int, error) {
+	own, err := sockets(pid)
+	if err != nil {
+		return 0, err
 	}
 	n := 0
 	for _, table := range []string{"tcp", "tcp6"} {
@@ -145,9 +160,9 @@ func ConnectionsTo(pid, port int) (int, error) {
 		}
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
-			// sl local remote state queues timer retransmits uid timeout inode
+			// sl local remote state queues timer retransmits uid timeout inode; 01 is ESTABLISHED
 			c := strings.Fields(lines.Text())
-			if len(c) > 9 && strings.HasSuffix(c[2], fmt.Sprintf(":%04X", port)) && own[c[9]] {
+			if len(c) > 9 && c[3] == "01" && strings.HasSuffix(c[2], fmt.Sprintf(":%04X", port)) && own[c[9]] {
 				n++
 			}
 		}

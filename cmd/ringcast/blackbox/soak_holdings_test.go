@@ -37,7 +37,7 @@ type holding struct {
 	heap       float64 // bytes that are in use
 	goroutines float64 // beside one for each connection to Kafka
 	files      float64 // descriptors that are no connections to Kafka
-	kafka      float64 // connections
+	kafka      float64 // connections, dead ones among them: sarama notices with the next request
 	threads    float64
 	sockets    float64 // of clients
 }
@@ -63,8 +63,6 @@ func (h holding) or(other holding) holding {
 
 // holdings looks at the instances of one host again and again.
 type holdings struct {
-	kafka []int // ports
-
 	mu    sync.Mutex
 	in    *instance   // nil while there is none; guarded by mu
 	lives [][]holding // guarded by mu
@@ -92,7 +90,7 @@ func (w *holdings) look() {
 	if in == nil {
 		return
 	}
-	h, err := in.holding(w.kafka)
+	h, err := in.holding()
 	if err != nil {
 		return
 	}
@@ -105,7 +103,7 @@ func (w *holdings) look() {
 var patientHTTP = http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // holding collects the garbage of a process and reads what it holds.
-func (in *instance) holding(kafka []int) (h holding, err error) {
+func (in *instance) holding() (h holding, err error) {
 	read := func(path string) (string, error) {
 		res, err := patientHTTP.Get("http://" + in.admin + path)
 		if err != nil {
@@ -143,13 +141,11 @@ func (in *instance) holding(kafka []int) (h holding, err error) {
 	if err != nil {
 		return h, err
 	}
-	for _, port := range kafka {
-		n, err := proc.ConnectionsTo(pid, port)
-		if err != nil {
-			return h, err
-		}
-		h.kafka += float64(n)
+	sockets, err := proc.Sockets(pid)
+	if err != nil {
+		return h, err
 	}
+	h.kafka = float64(sockets) - h.sockets - 2 // listeners
 	threads, err := proc.Threads(pid)
 	if err != nil {
 		return h, err
@@ -161,7 +157,7 @@ func (in *instance) holding(kafka []int) (h holding, err error) {
 
 // quiet waits until nobody is connected and what the instance holds is within
 // what before allows or, without such, five times as good as the same.
-func (in *instance) quiet(kafka []int, before *holding, memory bool) (h holding, err error) {
+func (in *instance) quiet(before *holding, memory bool) (h holding, err error) {
 	deadline, tick := time.Now().Add(settleTime*2), time.NewTicker(500*time.Millisecond)
 	defer tick.Stop()
 	for same := 0; same < 5; <-tick.C {
@@ -171,7 +167,7 @@ func (in *instance) quiet(kafka []int, before *holding, memory bool) (h holding,
 			}
 			return h, nil
 		}
-		now, err := in.holding(kafka)
+		now, err := in.holding()
 		if err != nil { // too slow on a busy machine
 			continue
 		}

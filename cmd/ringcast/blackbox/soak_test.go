@@ -5,7 +5,6 @@ package blackbox
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"strconv"
 	"sync"
@@ -133,7 +132,7 @@ func (s *soak) begin() {
 			command = binary
 		}
 		h := newHost(s.t, command, s.document(soakRing, smallRing, 5000))
-		h.watched = &holdings{kafka: s.ports()}
+		h.watched = &holdings{}
 		s.hosts = append(s.hosts, h)
 		h.start()
 	}
@@ -149,17 +148,6 @@ func (s *soak) begin() {
 	}
 }
 
-// ports are those of Kafka's nodes.
-func (s *soak) ports() (all []int) {
-	for _, addr := range s.c.Addrs() {
-		_, text, _ := net.SplitHostPort(addr)
-		port, err := strconv.Atoi(text)
-		s.must(err)
-		all = append(all, port)
-	}
-	return all
-}
-
 // newcomer starts one more instance and says what it holds.
 func (s *soak) newcomer() holding {
 	s.t.Helper()
@@ -167,7 +155,7 @@ func (s *soak) newcomer() holding {
 	h.watched = &holdings{}
 	h.start()
 	h.in.waitReady()
-	now, err := h.in.quiet(s.ports(), nil, true)
+	now, err := h.in.quiet(nil, true)
 	s.must(err)
 	return now
 }
@@ -182,7 +170,7 @@ func (s *soak) rest(before []holding) (all []holding) {
 			h.reload(s.document(soakRing, smallRing, 5000))
 			was = &before[i]
 		}
-		now, err := h.in.quiet(s.ports(), was, !s.raced(i))
+		now, err := h.in.quiet(was, !s.raced(i))
 		s.must(err)
 		all = append(all, now)
 	}
