@@ -326,8 +326,9 @@ func (c *catchUp) timeAhead(i int) bool {
 // startCache remembers the starts of ids, so that a herd with one id costs one
 // start. A start stays right as long as its entry is in the ring.
 type startCache struct {
-	mu sync.Mutex
-	m  map[startKey]start
+	mu    sync.Mutex
+	m     map[startKey]start // guarded by mu
+	bytes int64              // of private parts and entries, which may have left the ring; guarded by mu
 }
 
 type startKey struct {
@@ -335,8 +336,20 @@ type startKey struct {
 	lane lane
 }
 
-// maxStarts bounds the cache, and so the private bytes it keeps alive.
-const maxStarts = 64
+// The bounds of the cache: starts, and what they keep alive. The last one is kept
+// however large it is.
+const (
+	maxStarts     = 64
+	maxStartBytes = 2 * maxPrivate
+)
+
+// size is what the start keeps alive, bytes.
+func (s *start) size() int64 {
+	if s.at == nil {
+		return 0
+	}
+	return int64(len(s.private)) + s.at.Size()
+}
 
 func (c *startCache) get(k startKey, tail uint64) (start, bool) {
 	c.mu.Lock()
@@ -348,8 +361,10 @@ func (c *startCache) get(k startKey, tail uint64) (start, bool) {
 func (c *startCache) put(k startKey, s start) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.m == nil || len(c.m) >= maxStarts {
-		c.m = make(map[startKey]start, maxStarts)
+	before := c.m[k]
+	c.bytes += s.size() - before.size()
+	if c.m == nil || len(c.m) >= maxStarts || c.bytes > maxStartBytes {
+		c.m, c.bytes = make(map[startKey]start), s.size()
 	}
 	c.m[k] = s
 }

@@ -200,3 +200,30 @@ func TestPrivateIDsAreWhole(t *testing.T) {
 		}
 	})
 }
+
+// However long the private parts of starts are, and the entries where they end,
+// not much of them is kept.
+func TestStartCacheIsBounded(t *testing.T) {
+	var c startCache
+	small := &ringbuf.Entry{Seq: 1}
+	large := &ringbuf.Entry{Seq: 1, Wire: ringbuf.Wire{Bytes: make([]byte, 2*maxStartBytes)}}
+	f := func(at *ringbuf.Entry, private int, most int64) {
+		for i := range 3 * maxStarts {
+			k := startKey{id: fmt.Sprint(i / 2)} // each twice
+			c.put(k, start{at: at, private: make([]byte, private)})
+			if s, ok := c.get(k, 1); !ok || len(s.private) != private {
+				t.Fatalf("start %d is not there: %d bytes, %v", i, len(s.private), ok)
+			}
+			n := int64(0)
+			for _, s := range c.m {
+				n += s.size()
+			}
+			if len(c.m) > maxStarts || n > most || n != c.bytes {
+				t.Fatalf("%d starts of %d bytes, counted as %d", len(c.m), n, c.bytes)
+			}
+		}
+	}
+	f(small, 10, maxStartBytes)
+	f(small, maxPrivate, maxStartBytes)
+	f(large, 10, large.Size()+10)
+}
