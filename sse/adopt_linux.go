@@ -45,15 +45,20 @@ func (s *Server) hasShardFor(c *conn) bool {
 
 // holdLittle has the kernel take no more of what a follower writes than it can
 // send soon; the send buffer itself is left to autotuning.
-func (s *Server) holdLittle(c *conn) {
+func (c *conn) holdLittle() {
+	c.socket(func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 2*followerBatch)
+	})
+}
+
+// socket calls f with the descriptor, where there is one.
+func (c *conn) socket(f func(fd int)) {
 	tcp, ok := c.Conn.(*net.TCPConn)
 	if !ok {
 		return
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 2*followerBatch)
-		})
+		_ = raw.Control(func(fd uintptr) { f(int(fd)) })
 	}
 }
 

@@ -52,7 +52,7 @@ const followerBatch = 32 << 10
 
 // follow serves a connection as a follower.
 func (s *Server) follow(nc net.Conn, owner *conn, sub *subscription) {
-	s.holdLittle(owner)
+	owner.holdLittle()
 	if s.cfg.TLS != nil {
 		owner.patience.Store(int64(s.limits().SlowClientTimeout))
 	}
@@ -327,7 +327,8 @@ func (f *follower) written(taken int, b []byte) error {
 	}
 	f.srv.stats.writes.Inc()
 	f.heartbeat.Reset(f.beat())
-	f.waited += time.Since(begun)
+	now := time.Now()
+	f.waited += now.Sub(begun)
 	f.taken += int64(size)
 	if f.waited > f.srv.cfg.rateWindow {
 		slow := float64(f.taken) < float64(f.srv.limits().MinRate)*f.waited.Seconds()
@@ -336,7 +337,7 @@ func (f *follower) written(taken int, b []byte) error {
 			return errSlow
 		}
 	}
-	if f.stuck(time.Now()) {
+	if f.stuck(now) {
 		return errBlocked
 	}
 	return f.due()

@@ -23,7 +23,7 @@ func (s *Server) hasShardFor(*conn) bool { return false }
 
 func (f *follower) tryWrite([]byte) int { return 0 }
 
-func (s *Server) holdLittle(*conn) {}
+func (c *conn) holdLittle() {}
 
 // unread needs the kernel's word.
 type unread struct{}

@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,17 +43,14 @@ func (u *unread) stuck(fd int, tick, patience uint32) bool {
 
 // stuck is the same for a follower, which asks once a heartbeat.
 func (f *follower) stuck(now time.Time) (stuck bool) {
-	s := f.srv
-	tcp, ok := f.owner.Conn.(*net.TCPConn)
-	if !ok || now.Before(f.asks) {
+	if now.Before(f.asks) {
 		return false
 	}
+	s := f.srv
 	limits := s.limits()
 	f.asks = now.Add(limits.Heartbeat)
-	if raw, err := tcp.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			stuck = f.unread.stuck(int(fd), s.ticks(now), s.tickCount(limits.SlowClientTimeout))
-		})
-	}
+	f.owner.socket(func(fd int) {
+		stuck = f.unread.stuck(fd, s.ticks(now), s.tickCount(limits.SlowClientTimeout))
+	})
 	return stuck
 }

@@ -32,6 +32,7 @@ func decodeJSON(line []byte) (id, data []byte) {
 func receives(t *testing.T, how cuts, decode func([]byte) (id, data []byte), command func(url, id string) *exec.Cmd) {
 	t.Helper()
 	const ring, partitions, records = 64, 2, 2500
+	const leastCuts, leastReplays = 50, 5
 	k := newFake(t, topics(partitions, "t"))
 	config := k.config("retry = \"10ms\"\nlimit_response = \"stream\"", "events = 64")
 	one, two := startConfig(t, config), startConfig(t, config)
@@ -92,7 +93,7 @@ func receives(t *testing.T, how cuts, decode func([]byte) (id, data []byte), com
 	}
 	// In bursts: now it is live, now the rings have left it behind. How often it is
 	// behind is a matter of luck, so it goes on for as long as that takes.
-	for n := int64(0); n < records || n < 10*records && (p.cuts.Load() < 50 || replays() < 5); {
+	for n := int64(0); n < records || n < 10*records && (p.cuts.Load() < leastCuts || replays() < leastReplays); {
 		burst := 1 + rand.N(3*ring)
 		for range burst {
 			k.produce("t", rand.Int32N(partitions), 1, 60+rand.N(600))
@@ -109,10 +110,10 @@ func receives(t *testing.T, how cuts, decode func([]byte) (id, data []byte), com
 	if err := receipt.Check(end); err != nil {
 		t.Errorf("%v", err)
 	}
-	if n := p.cuts.Load(); n < 50 {
+	if n := p.cuts.Load(); n < leastCuts {
 		t.Errorf("it was cut off %d times", n)
 	}
-	if n := replays(); n < 5 {
+	if n := replays(); n < leastReplays {
 		t.Errorf("%v resumes went to Kafka", n)
 	}
 	t.Logf("%d records, %d cuts, %v resumes from Kafka", receipt.Received(), p.cuts.Load(), replays())
